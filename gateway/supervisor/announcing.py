@@ -7,20 +7,28 @@ from pathlib import Path
 from gateway.channel import Refusal
 from gateway.settings import Addresses
 from gateway.supervisor.ready_file import write_ready_file
+from gateway.supervisor.service_manager import ServiceManager
 
 _log = logging.getLogger("meshway.gateway.supervisor")
 
 
 class Announcing:
-    """ready_file: written when the host is ready, None: none is. on_changed: the registry should hear of it."""
+    """ready_file: written when the host is ready, None: none is. manager: told when it is and no other process has its
+    place. on_changed: the registry should hear of it."""
 
-    def __init__(self, addresses: Addresses, ready_file: Path | None, on_changed: Callable[[], None]) -> None:
-        self._addresses, self._ready_file, self._on_changed = addresses, ready_file, on_changed
+    def __init__(
+        self, addresses: Addresses, ready_file: Path | None, manager: ServiceManager, on_changed: Callable[[], None]
+    ) -> None:
+        self._addresses, self._ready_file, self._manager, self._on_changed = addresses, ready_file, manager, on_changed
+        self._has_told_manager = False
         self._told: tuple[int, list[Refusal]] = (0, [])
         self._was_ready = False
 
-    def look(self, revision: int, refused: list[Refusal], *, is_ready: bool) -> None:
+    def look(self, revision: int, refused: list[Refusal], *, is_ready: bool, has_place: bool) -> None:
         """After whatever may have changed. revision: what all workers run."""
+        if is_ready and has_place and not self._has_told_manager:
+            self._has_told_manager = True
+            self._tell_manager(revision)
         if (revision, refused) != self._told:
             self._log_refused(refused)
             self._told = (revision, refused)
@@ -30,6 +38,13 @@ class Announcing:
             self._on_changed()
             _log.info("ready: edge %s mesh %s at r%d", self._addresses.edge, self._addresses.mesh, revision)
             self._write()
+
+    def reloaded(self, revision: int) -> None:
+        if self._has_told_manager:
+            self._tell_manager(revision)
+
+    def _tell_manager(self, revision: int) -> None:
+        self._manager.ready(f"edge {self._addresses.edge} mesh {self._addresses.mesh} at r{revision}")
 
     def _log_refused(self, refused: list[Refusal]) -> None:
         for each in refused:

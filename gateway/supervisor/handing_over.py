@@ -27,7 +27,8 @@ _log = logging.getLogger("meshway.gateway.supervisor")
 
 class HandingOver:
     """offer: what there is now, with its descriptors. hold: nothing more is written to the data folder; go_on: it is
-    again, the other one has failed. taken: it serves. in_force: what it must know."""
+    again, the other one has failed. taken: it serves, by the process of this id (0 = the system does not tell).
+    in_force: what it must know."""
 
     def __init__(
         self,
@@ -35,14 +36,14 @@ class HandingOver:
         offer: Callable[[], tuple[Offer, list[int]]],
         hold: Callable[[], Awaitable[None]],
         go_on: Callable[[], None],
-        taken: Callable[[Channel], None],
+        taken: Callable[[Channel, int], None],
         in_force: Callable[[], Iterable[ChannelFrame]],
     ) -> None:
         self._path = folder / SOCKET
         self._offer, self._hold, self._go_on, self._taken = offer, hold, go_on, taken
         self._in_force = in_force
         self._asked: dict[int, Callable[[bool], None]] = {}
-        self._numbers = 0
+        self._numbers = self._pid = 0
         self._listening: socket.socket | None = None
         self._channel: Channel | None = None
         self._is_held = False
@@ -82,6 +83,7 @@ class HandingOver:
             if self._channel is not None or not _is_ours(link):
                 link.close()
                 return
+            self._pid = peer_of(link).pid if hasattr(socket, "SO_PEERCRED") else 0
             self._channel = Channel(self._on_frame, self._on_closed)
             spawn(self._hand(link, self._channel), name="hand over to another supervisor")
 
@@ -113,7 +115,7 @@ class HandingOver:
         assert self._channel is not None
         if isinstance(frame, Ready) and not self.is_taken:
             self.is_taken = True
-            self._taken(self._channel)
+            self._taken(self._channel, self._pid)
         elif isinstance(frame, NonceTold) and frame.number in self._asked:
             self._asked.pop(frame.number)(frame.is_fresh)
 

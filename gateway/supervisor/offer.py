@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from gateway.listeners.sockets import address_of_bind
+from gateway.supervisor.service_manager import Manager
 from meshway.problem import Problem
 from meshway.socket_path import short_path
 
@@ -32,12 +33,17 @@ class OwnPlace(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """Descriptors come in this order: the lock, the admin port, and then a socket for each slot of each listener."""
+    """Descriptors come in this order: the lock, the admin port, and then a socket for each slot of each listener.
+
+    reset_key: as in `Start`, b"" = of a version that says none. manager: who is told of the process.
+    """
 
     version: str
     slots: int
     listeners: list[str]
     own: list[OwnPlace]
+    reset_key: bytes = b""
+    manager: Manager = Manager()
 
     @property
     def descriptors(self) -> int:

@@ -60,7 +60,9 @@ class Slots:
     on_changed: something to show or to report is different. on_applied: a worker has new tables. on_transition: what
     one found out. on_answered: whom its callers were answered by. on_told: single calls. on_asked: what its limits
     want. on_missing_key: of which URL's set a caller has named a key that it lacks. on_nonce: one that a signed request
-    brings.
+    brings. on_reloaded: all slots have new workers, or keep theirs.
+
+    reset_key: as in `Start`.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Slots:
         on_asked: Callable[[WorkerProcess, AskFrame], None],
         on_missing_key: Callable[[str], None],
         on_nonce: Callable[[WorkerProcess, NonceFrame], None],
+        on_reloaded: Callable[[], None],
     ) -> None:
         self.slots = slots
         self.workers: set[WorkerProcess] = set()
@@ -99,12 +102,13 @@ class Slots:
         self._on_asked = on_asked
         self.on_missing_key = on_missing_key
         self._on_nonce = on_nonce
+        self._on_reloaded = on_reloaded
         self._table_path = run_folder / "host_table"
         self._table = HostTable.create(self._table_path, len(slots) * COLUMNS_PER_SLOT)
         self._free_columns = list(range(len(slots) * COLUMNS_PER_SLOT))
         self._column_freed = asyncio.Event()
         self._spawned = 0
-        self._reset_key = secrets.token_bytes(32)
+        self.reset_key = secrets.token_bytes(32)
         self._reload_wanted = False
         self._is_reloading = False
 
@@ -263,7 +267,7 @@ class Slots:
             workers=len(self.slots),
             host_table=str(self._table_path),
             counters=str(self._folder / f"counters-{slot.index}-{self._spawned}"),
-            reset_key=self._reset_key,
+            reset_key=self.reset_key,
         )
         worker = WorkerProcess(slot.index, start, self)
         try:
@@ -338,6 +342,7 @@ class Slots:
                     await self._reload_slot(slot)
         finally:
             self._is_reloading = False
+            self._on_reloaded()
 
     async def _reload_slot(self, slot: Slot) -> None:
         old = slot.current

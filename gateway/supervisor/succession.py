@@ -51,6 +51,9 @@ class Succession:
         self._taking = TakingOver(self._on_transition, self._on_buckets, self._on_handed, self._judge)
         await self._taking.open(taken.link)
         of.listeners.inherited = dict(taken.own)
+        if taken.offer.reset_key:  # callers of HTTP/3 believe what this was told to them by
+            of.slots.reset_key = taken.offer.reset_key
+        of.service_manager.inherit(taken.offer.manager)
 
     async def complete(self) -> bool:
         """Until all workers serve and the other one has let go; False: this one was told to end before. Raises Problem:
@@ -129,7 +132,7 @@ class Succession:
         def offer() -> tuple[Offer, list[int]]:
             opened, slots = of.listeners.opened(), of.slots.slots
             names = list(slots[0].sockets)
-            told = Offer(own_version(), len(slots), names, list(opened))
+            told = Offer(own_version(), len(slots), names, list(opened), of.slots.reset_key, of.service_manager.manager)
             sockets = [slot.sockets[name] for name in names for slot in slots]
             sockets += [each for group in opened.values() for each in group]
             return told, [lock, admin.fileno(), *(each.fileno() for each in sockets)]
@@ -138,7 +141,9 @@ class Succession:
             of.keeper.replaced()  # whatever the other one has written
             of.keep_files()
 
-        def leave(channel: Channel) -> None:
+        def leave(channel: Channel, pid: int) -> None:
+            if pid:
+                of.service_manager.succeeded_by(pid)
             spawn(self._leave(channel), name="leave to another supervisor")
 
         self._handing = HandingOver(

@@ -5,53 +5,46 @@ It carries no call. What it holds is what its workers run, so a worker can be re
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
 from random import random
 from typing import Final
 
-from gateway.channel import ChannelFrame, Gateways, Refusal, TransitionFrame, encode
-from gateway.channel import Proven as ProvenFrame
-from gateway.event_loop import loop_factory
-from gateway.feed.follower import Follower, Heard
-from gateway.feed.frames import delta_frames, parts
+from gateway.channel import ChannelFrame, Refusal, TransitionFrame, encode
+from gateway.feed.follower import Follower
 from gateway.feed.held import Held
 from gateway.feed.keeper import Keeper
-from gateway.feed.last_good import load
 from gateway.feed.number_reports import NumberReports
-from gateway.feed.proven import Proven
 from gateway.feed.registry_link import RegistryUrl
 from gateway.feed.reporter import Reporter
-from gateway.feed.state import FeedState, Key, Whole
+from gateway.feed.state import FeedState
 from gateway.feed.unsent import Unsent
-from gateway.listeners.sockets import open_one, open_slots, url_of
 from gateway.secret_ring import SecretRing
-from gateway.settings import Addresses, GatewaySettings, own_version, refuse_open_bind
+from gateway.settings import Addresses, GatewaySettings, own_version
 from gateway.supervisor import status
 from gateway.supervisor.admin import Admin
 from gateway.supervisor.announcing import Announcing
 from gateway.supervisor.assigning import Assigning
 from gateway.supervisor.certificate_sources import CertificateSources
 from gateway.supervisor.checking import Checking
-from gateway.supervisor.data_folder import held_folder, sign
+from gateway.supervisor.data_folder import sign
+from gateway.supervisor.followed import Followed
 from gateway.supervisor.held_trust import HeldTrust
 from gateway.supervisor.kept_frames import KeptFrames
 from gateway.supervisor.kept_nonces import KeptNonces
 from gateway.supervisor.key_fetching import KeyFetching
 from gateway.supervisor.mesh_telemetry import mesh_telemetry
-from gateway.supervisor.offer import Taken, refuse_elsewhere, take_offer
+from gateway.supervisor.offer import Taken
 from gateway.supervisor.own_certificate import OwnCertificate
 from gateway.supervisor.own_listeners import Own, OwnListeners
 from gateway.supervisor.questions import Questions
 from gateway.supervisor.removals import Removals
 from gateway.supervisor.reports import Reports
+from gateway.supervisor.service_manager import ServiceManager, manager_of
 from gateway.supervisor.slots import Slot, Slots
 from gateway.supervisor.succession import Succession
 from gateway.supervisor.telling import CallTelling
@@ -64,81 +57,10 @@ from gateway.wire.upstream_tls import UpstreamContexts
 from meshway.addresses import is_loopback
 from meshway.certificates import Pair
 from meshway.issuers.key_sources import fetching
-from meshway.model.listener import EDGE, EDGE_TLS, MESH, MESH_TLS, TLS_LISTENERS
 from meshway.outbound.guard import guarded_dial
-from meshway.problem import Problem
-from meshway.snapshot import Change, Question, SecretFrame, SecretsWanted, Tick
 from meshway.tasks import spawn
 
 GOODBYE_S: Final = 1.0
-
-_log = logging.getLogger("meshway.gateway.supervisor")
-
-
-def serve(settings: GatewaySettings) -> None:
-    """Runs until SIGTERM or SIGINT. Raises Problem when it cannot start: address, port, data folder, registry URL."""
-    refuse_open_bind(settings)
-    urls = tuple(
-        RegistryUrl.parse(text, settings.token_file, settings.registry_ca_file) for text in settings.registry_urls
-    )
-    if not urls:
-        raise Problem(400, "no_registry", "no registry was named", mend="pass --registry http://HOST:8500")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s gateway %(levelname)s %(message)s")
-    count = settings.worker_count
-    taken = take_offer(settings.data_dir, count) if settings.take_over else None
-    with held_folder(settings.data_dir, None if taken is None else taken.lock) as (runtime, lock):
-        listeners: dict[str, list[socket.socket]] = {}
-        ports = {
-            EDGE: settings.edge_port,
-            MESH: settings.mesh_port,
-            EDGE_TLS: settings.edge_tls_port,
-            MESH_TLS: settings.mesh_tls_port,
-        }
-        with contextlib.ExitStack() as opened:
-            for name, port in ports.items():
-                if port is None:
-                    continue
-                known = None if taken is None else taken.listeners.pop(name, None)
-                if known is not None:
-                    refuse_elsewhere(known[0], settings.bind, port, f"--{name}-port")
-                listeners[name] = known or open_slots(settings.bind, port, count, f"--{name}-port")
-                for listener in listeners[name]:
-                    opened.enter_context(listener)
-            if taken is None:
-                admin = open_one(settings.bind, settings.admin_port, "--admin-port")
-            else:
-                admin = taken.admin
-                refuse_elsewhere(admin, settings.bind, settings.admin_port, "--admin-port")
-                for left in chain.from_iterable(taken.listeners.values()):
-                    left.close()  # nobody reads it here, and callers would queue as long as it is open
-            opened.enter_context(admin)
-            with asyncio.Runner(loop_factory=loop_factory()) as runner:
-                runner.run(_run(settings, urls, runtime, listeners, admin, lock, taken))
-
-
-async def _run(
-    settings: GatewaySettings,
-    urls: tuple[RegistryUrl, ...],
-    runtime: Path,
-    listeners: Mapping[str, list[socket.socket]],
-    admin: socket.socket,
-    lock: int,
-    taken: Taken | None,
-) -> None:
-    slots = [
-        Slot(index, {name: opened[index] for name, opened in listeners.items()})
-        for index in range(settings.worker_count)
-    ]
-    tls = {name: url_of(listeners[name][0], "https") for name in TLS_LISTENERS if name in listeners}
-    addresses = Addresses(
-        edge=url_of(listeners[EDGE][0]),
-        mesh=url_of(listeners[MESH][0]),
-        admin=url_of(admin),
-        pid=os.getpid(),
-        edge_tls=tls.get(EDGE_TLS, ""),
-        mesh_tls=tls.get(MESH_TLS, ""),
-    )
-    await Supervisor(settings, urls, runtime, slots, addresses).run(admin, lock, taken)
 
 
 class Supervisor:
@@ -160,14 +82,15 @@ class Supervisor:
         self.transitions = Transitions(time.monotonic)
         self.feed = FeedState()
         self.started_at = time.monotonic()
-        self.follower = Follower(urls, settings.node_name, self.feed, self._on_outcome, random)
-        folder = settings.data_dir / "gateway" / "last_good"
-        self.keeper = Keeper(folder, self._state, time.monotonic)
-        self._removals = Removals(self._send, self._report, time.monotonic)
-        self.guard = self._removals.guard
-        self._announcing = Announcing(addresses, settings.ready_file, self._report)
+        self.followed = Followed(self)
+        self.follower = Follower(urls, settings.node_name, self.feed, self.followed.take, random)
+        self.keeper = Keeper(self._last_good, self.followed.state, time.monotonic)
+        self.removals = Removals(self._send, self._report, time.monotonic)
+        self.guard = self.removals.guard
+        self.service_manager = ServiceManager(manager_of(os.environ, os.getpid()))
+        self._announcing = Announcing(addresses, settings.ready_file, self.service_manager, self._report)
         self._reports = Reports(self)
-        self._questions = Questions(self)
+        self.questions = Questions(self)
         self.reporter = Reporter(lambda: self.follower.registry, self._reports.take)
         self.differences = Differences()
         self.totals.before_fold = self.differences.leave
@@ -227,8 +150,8 @@ class Supervisor:
         contexts = UpstreamContexts(
             self.secrets, HeldTrust(lambda: self.held.entries), lambda: self.own_certificate.pair
         )
-        self._checking = Checking(self.held.changes, contexts, self._on_found)
-        self.checker = self._checking.checker
+        self.checking = Checking(self.held.changes, contexts, self._on_found)
+        self.checker = self.checking.checker
         self._succession = Succession(self)
         self.slots = Slots(
             slots,
@@ -236,8 +159,8 @@ class Supervisor:
             settings.for_workers(),
             self.totals,
             snapshot=lambda: None if self.held.is_empty else self.held.frames(),
-            before=self._before,
-            in_force=self._in_force,
+            before=self.followed.before,
+            in_force=self.followed.in_force,
             on_changed=self._on_changed,
             on_applied=self._on_applied,
             on_transition=self._on_transition,
@@ -246,20 +169,18 @@ class Supervisor:
             on_asked=self.assigning.take,
             on_missing_key=self.keys.miss,
             on_nonce=self._succession.on_nonce,
+            on_reloaded=lambda: self._announcing.reloaded(self.slots.revision),
         )
-        self._folder = folder
-        self._proven = Proven()
         self.nonces = KeptNonces(settings.data_dir / "gateway", time.time)
         self._server = Admin(status.pages(self), status.controls(self))
         self._writing: list[asyncio.Task[None]] = []
-        self._reporting: asyncio.Task[None] | None = None
+        self._alone: list[asyncio.Task[None]] = []
         self._has_ended = asyncio.Event()
-        self.last_good_refused: tuple[str, ...] = ()
 
     async def run(self, admin: socket.socket, lock: int, taken: Taken | None) -> None:
         """Until it is told to end, or another one has its place, and all workers have left. lock: of the data folder.
         taken: what it was given by the one whose place it takes."""
-        self._load()
+        self.followed.load(self._last_good)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end)
@@ -278,14 +199,14 @@ class Supervisor:
             spawn(self.telling.run(), name="tell of single calls"),
             spawn(self.numbers.run(), name="report numbers to the registry"),
             spawn(self.slots.watch(), name="watch the workers"),
-            spawn(self._questions.run(), name="prune recorded calls"),
+            spawn(self.questions.run(), name="prune recorded calls"),
             spawn(self.assigning.run(), name="ask for assignments of limits"),
             spawn(self.keys.run(), name="fetch keys of token issuers"),
             spawn(self.certificates.run(), name="read the files of certificates"),
             spawn(self.listeners.run(), name="bind the listeners of documents"),
-            spawn(self.own_certificate.run(), name="keep the gateway's own certificate"),
+            spawn(self.service_manager.watch(), name="tell the service manager that the loop turns"),
         ]
-        self._reporting = spawn(self.reporter.run(), name="report to the registry")
+        self._alone = [spawn(self.reporter.run(), name="report to the registry")]
         self.keep_files()
         try:
             if await self._succession.complete():
@@ -294,9 +215,12 @@ class Supervisor:
                     self.listeners.let_go_inherited()
                     await self._server.listen(admin, control)
                 self._succession.listen(lock, admin)
+                # Two that renew it would each write a folder that the other one believes to be its own.
+                self._alone.append(spawn(self.own_certificate.run(), name="keep the gateway's own certificate"))
+                self._on_changed()
             await self._has_ended.wait()
         finally:
-            for task in (*tasks, *self._writing, self._reporting):
+            for task in (*tasks, *self._writing, *self._alone):
                 task.cancel()
             self._succession.close()
             with contextlib.suppress(TimeoutError):
@@ -312,6 +236,7 @@ class Supervisor:
 
     def reload(self) -> None:
         """Files are read anew, and workers take the place of workers."""
+        self.service_manager.reloading()
         self.certificates.wake()
         self.slots.reload()
 
@@ -320,6 +245,8 @@ class Supervisor:
         spawn(self._end(), name="end")
 
     async def _end(self) -> None:
+        if self._succession.has_place:
+            self.service_manager.stopping()
         self._succession.give_up()
         await self.slots.end(self.settings.worker.drain_s)
         self._has_ended.set()
@@ -344,9 +271,9 @@ class Supervisor:
         await self.kept.sync()
 
     def fall_silent(self) -> None:
-        """The registry hears of this gateway from the other one."""
-        if self._reporting is not None:
-            self._reporting.cancel()
+        """The registry hears of this gateway from the other one, which keeps its certificate, too."""
+        for task in self._alone:
+            task.cancel()
         self._server.close()
         self.listeners.is_over = True
 
@@ -354,107 +281,28 @@ class Supervisor:
         await self.slots.hand_over(self.settings.worker.drain_s)
         self._has_ended.set()
 
-    def _load(self) -> None:
-        found, self.last_good_refused = load(self._folder)
-        for refused in self.last_good_refused:
-            _log.error("refused the last good snapshot %s", refused)
-        if found is None:
-            return
-        whole = Whole(found.epoch, found.revision, found.entries)
-        self.guard.take(whole, {})
-        self._proven = found.proven
-        self.held.take(whole)
-        self.feed.epoch, self.feed.revision = found.epoch, found.revision
-        self.keys.take(self._proven.changes())
-        self.keys.replace(self.held.changes())
-        for frame in self.kept.load():
-            if isinstance(frame, SecretFrame):
-                self.secrets.take(frame)
-            else:
-                self.keys.restore(frame)
-        self.certificates.replace(self.held.changes())
-        self.listeners.replace(self.held.changes())
-        self.telling.replace(self.held.changes())
-        self._checking.replace()
-        _log.info("serving r%d from disk, %d entries", found.revision, len(found.entries))
-
-    def _state(self) -> tuple[str, int, dict[Key, Change], list[Change]]:
-        return self.held.epoch, self.held.revision, self.held.entries, self._proven.changes()
-
-    # What the registry says.
-
-    def _on_outcome(self, outcome: Heard) -> None:
-        if isinstance(outcome, Question):
-            self._questions.take(outcome)
-            return
-        if isinstance(outcome, SecretFrame | SecretsWanted):
-            self._on_secrets(outcome)
-            return
-        if isinstance(outcome, Tick):
-            self.slots.send_encoded(encode(Gateways(live=outcome.gateways)))
-            return
-        self._removals.take(outcome, self.held.entries)
-        self._proven.take(outcome, self.held.entries)
-        self.held.take(outcome)
-        if isinstance(outcome, Whole):
-            self.keys.replace(outcome.entries.values())
-            self.telling.replace(outcome.entries.values())
-            self.certificates.replace(outcome.entries.values())
-            self.listeners.replace(outcome.entries.values())
-            self.keeper.replaced()
-            self.slots.send_snapshot()
-            self._checking.replace()
-        else:
-            self.keeper.changed(outcome.revision, outcome.changes)
-            self.slots.send_encoded(delta_frames(outcome.revision, outcome.changes))
-            self.keys.take(outcome.changes)
-            self.telling.follow(outcome.changes)
-            self.certificates.take(outcome.changes)
-            self.listeners.take(outcome.changes)
-            self._checking.take(outcome.changes)
+    # What parts say.
 
     def _show(self, pair: Pair) -> None:
         for url in self._urls:
             url.show(pair)
 
-    def _on_secrets(self, frame: SecretFrame | SecretsWanted) -> None:
-        if isinstance(frame, SecretFrame):
-            self.secrets.take(frame)
-        else:
-            self.secrets.drop(frame.keys)
-        self.kept.changed()
-        self.slots.send_encoded(encode(frame))
-
     def _on_keys(self, frame: ChannelFrame) -> None:
         self.kept.changed()
         self.slots.send_encoded(encode(frame))
 
-    # What workers and checks say.
-
     def _on_changed(self) -> None:
-        self._announcing.look(self.slots.revision, self.refused(), is_ready=not self.slots.missing)
+        self._announcing.look(
+            self.slots.revision,
+            self.refused(),
+            is_ready=not self.slots.missing,
+            has_place=self._succession.has_place,
+        )
         self._succession.look()
 
     def _on_applied(self, worker: WorkerProcess) -> None:
-        self._proven.settle(worker.revision, {(each.kind, each.namespace, each.name) for each in worker.refused})
+        self.followed.settle(worker)
         self._on_changed()
-
-    def _before(self) -> list[ChannelFrame]:
-        """What a new worker must know before its snapshot, or it would serve without it for a moment."""
-        proven = [ProvenFrame(changes=part) for part in parts(self._proven.changes())]
-        return [
-            Gateways(live=self.feed.gateways, heard_s=self.silence_s),
-            *self.secrets.frames(),
-            *self.keys.frames(),
-            *self.certificates.frames(),
-            *self.own_certificate.frames(),
-            *proven,
-            *self._removals.frames(),
-        ]
-
-    def _in_force(self) -> list[ChannelFrame]:
-        """What a new worker must know beside its snapshot."""
-        return [self.assigning.frame(), *(TransitionFrame(transition=each) for each in self.transitions.in_force())]
 
     def _on_store(self) -> None:
         self.slots.send_encoded(encode(self.assigning.frame()))
@@ -477,6 +325,11 @@ class Supervisor:
 
     def _show_own(self, own: Own) -> None:
         self.slots.show(own)
+
+    @property
+    def _last_good(self) -> Path:
+        """The folder of the last good snapshots."""
+        return self.settings.data_dir / "gateway" / "last_good"
 
     @property
     def silence_s(self) -> float:

@@ -107,7 +107,7 @@ def gateway_serve(
     is_child = die_with_parent()
     refuse_missing_server()
     from gateway.settings import GatewaySettings, OverloadSettings, WorkerSettings
-    from gateway.supervisor.supervisor import serve
+    from gateway.supervisor.opening import serve
 
     lag_s = seconds_of("--shed-lag", shed_lag)
 

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 import msgspec
 from gateway.settings import GatewaySettings
-from gateway.supervisor.supervisor import serve
+from gateway.supervisor.opening import serve
 serve(msgspec.json.decode(sys.argv[1], type=GatewaySettings, dec_hook=lambda kind, text: kind(text)))
 """
 

@@ -58,7 +58,8 @@ class Bench:
     async def _hold(self) -> None:
         self.said.append("holds")
 
-    def _on_taken(self, channel: Channel) -> None:
+    def _on_taken(self, channel: Channel, pid: int) -> None:
+        assert pid in (0, os.getpid())
         self.said.append("taken")
         self.taken = channel
 
