@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 FIND_PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do command -v $$p >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test test-unit check check-code check-console format lock compiled test-compiled budgets bench bench-abuse bench-registry fuzz interop soak soak-mixed bench-udp sbom audit clean
+.PHONY: help install up demo test test-unit check check-code check-console format lock compiled test-compiled budgets bench bench-abuse bench-registry fuzz interop soak soak-mixed sbom audit clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,7 +58,7 @@ lock: install  ## write requirements.lock anew from pyproject.toml (needs uv)
 bench-registry: install  ## the registry beside etcd and ZooKeeper; writes its section of RESULTS.md (BENCH="--rounds 5 ...")
 	@$(PYTHON) -m loadtest.registry $(BENCH)
 
-bench: install  ## the gateway beside nginx, HAProxy and Envoy; writes loadtest/RESULTS.md (BENCH="--rounds 5 ...")
+bench: install  ## the gateway beside nginx, HAProxy, Envoy, Spring; writes loadtest/RESULTS.md (BENCH="--list", "--only TCP", "--quick")
 	@$(PYTHON) -m loadtest.bench $(BENCH)
 
 bench-abuse: install  ## honest callers beside 2,000 slow, never-reading and flooding ones (BENCH="--rounds 5 ...")
@@ -73,9 +73,6 @@ fuzz: install  ## ten minutes for every parser, and half an hour of differential
 
 interop: install  ## other people's clients in their own languages, a real ZooKeeper, sslyze; skips what the machine lacks
 	@$(PYTHON) -m pytest -q -m interop -rs tests/interop -o timeout=900
-
-bench-udp: install  ## what a pair of datagrams costs, beside nginx's stream module (BENCH="--rounds 5")
-	@$(PYTHON) -m loadtest.udp $(BENCH)
 
 soak-mixed: install  ## every protocol at once for half an hour, with reloads, kills, a revision a second (BENCH="--seconds 180")
 	@$(PYTHON) -m loadtest.soak $(BENCH)

@@ -1,42 +1,38 @@
-"""What an answer from the store costs, against nginx's proxy_cache and against asking the service each time.
+"""What an answer from the store costs, against nginx's proxy_cache, and against asking the service each time."""
 
-µs of CPU of the proxy per request, one worker each. Run: python -m loadtest.cached [seconds]
-"""
-
-import sys
+import statistics
 from typing import Final
 
-from loadtest.measure import run_wrk
+from loadtest.comparison import Profile, Rows, measure, median_of
 from loadtest.peers import Bench, Peer
+from loadtest.targets import at_most
 
-ROUNDS: Final = 3
-CONNECTIONS: Final = 32
-PATHS: Final = ("/", "/files/64k")
-
-
-def measure(peer: Peer, path: str, seconds: int, core: int) -> float:
-    """µs per request, the best round."""
-    best = float("inf")
-    for _ in range(ROUNDS):
-        run = run_wrk(
-            peer.url + path, peer.pid, seconds=seconds, connections=CONNECTIONS, core=core, script=None, headers=()
-        )
-        assert not run.errors, run
-        best = min(best, run.cpu_us)
-    return best
+PATHS: Final = {"64 bytes": "/", "64 KiB": "/files/64k"}
+MOST: Final = 1.9  # of nginx's CPU, as of a bare get
 
 
-def main() -> None:
-    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+def section(rounds: int, seconds: int) -> str:
+    """Its part of RESULTS.md."""
     bench = Bench()
     try:
-        for flavour in ("cached", "bare"):
-            for peer in (bench.meshway(flavour), bench.nginx(flavour)):
-                told = "  ".join(f"{path} {measure(peer, path, seconds, bench.load_core):6.2f} µs" for path in PATHS)
-                print(f"{flavour:<8}{peer.name:<9}{told}", flush=True)
+        peers: dict[str, Peer] = {
+            f"{name}, {flavour}": getattr(bench, name)(flavour)
+            for flavour in ("cached", "bare")
+            for name in ("meshway", "nginx")
+        }
+        found: dict[str, Rows] = {
+            size: measure(peers, Profile(f"cached, {size}", "cached", path), bench, rounds=rounds, seconds=seconds)
+            for size, path in PATHS.items()
+        }
     finally:
         bench.close()
-
-
-if __name__ == "__main__":
-    main()
+    lines = ["| CPU µs/request | " + " | ".join(PATHS) + " | errors |", "|---" * (len(PATHS) + 2) + "|"]
+    for name in peers:
+        costs = " | ".join(median_of(rows[name], lambda run: run.cpu_us) for rows in found.values())
+        lines.append(f"| {name} | {costs} | {sum(run.errors for rows in found.values() for run in rows[name])} |")
+    targets = []
+    for size, rows in found.items():
+        pairs = zip(rows["meshway, cached"], rows["nginx, cached"], strict=True)
+        share = statistics.median(ours.cpu_us / theirs.cpu_us for ours, theirs in pairs)
+        targets.append(str(at_most(f"{size} from the store, our own", MOST, share, "× nginx's CPU")))
+    return "\n".join([*lines, "", *targets])

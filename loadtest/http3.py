@@ -1,16 +1,15 @@
 """What a call costs by HTTP/3 beside the same one by HTTP/2, and what a connection holds that says nothing.
 
-Run: python -m loadtest.http3 [--rounds 3] [--seconds 3] [--idle 200]. One load (this process, 4 connections with 5
+One load (this process, 4 connections with 5
 calls each at a time, by TLS) calls a gateway of one worker both ways in turn; what counts is the gateway's processor
 time. The load by HTTP/3 is aioquic's own client, which takes more than the gateway: calls a second say nothing of
-either. `make bench` runs it too.
+either.
 """
 
-import argparse
 import asyncio
 import os
 import statistics
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, cast
 
 import uvloop
@@ -25,12 +24,15 @@ from gateway.wire.http2.codec import ClientCodec
 from gateway.wire.multiplexed.messages import Body, Head
 from loadtest.measure import cpu_s, process_tree, rss_bytes
 from loadtest.peers import Bench, Meshway
+from loadtest.targets import at_most
 from loadtest.tls import until_served, write
 from meshway.tls import client_context
 from tests.parts.authority import Authority
 
 CONNECTIONS: Final = 4
 AT_ONCE: Final = 5
+IDLE: Final = 200
+MOST: Final = 3.0  # of HTTP/2's CPU
 NAME: Final = "localhost"
 GET: Final = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", NAME.encode()), (b":path", b"/")]
 DOCUMENTS: Final = """
@@ -186,34 +188,21 @@ async def measure(gateway: Meshway, authority: Authority, rounds: int, seconds: 
         share = statistics.median(one / base for one, base in zip(values, found["HTTP/2"], strict=True))
         spread = f"{statistics.median(values):.0f} ({min(values):.0f}–{max(values):.0f})"
         lines.append(f"| {way} | {spread} | {share:.1f} | {held[way]:.0f} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", str(at_most("a call by HTTP/3, our own", MOST, share, "× one by HTTP/2"))])
 
 
-def section(rounds: int, seconds: float, idle: int = 200) -> str:
+def section(rounds: int, seconds: float) -> str:
     """Its part of RESULTS.md. The load moves to its own core for as long as it takes."""
     authority, bench = Authority(), Bench()
     cores = os.sched_getaffinity(0)
     try:
         gateway = bench.meshway("bare")
-        write(bench.dir / "meshway-bare-1-prefix" / "certificates" / "bench", authority.issue(NAME))
+        write(gateway.data / "certificates" / "bench", authority.issue(NAME))
         gateway.apply(DOCUMENTS)
         os.sched_setaffinity(0, {bench.load_core})
-        found = uvloop.run(measure(gateway, authority, rounds, seconds, idle))
+        found = uvloop.run(measure(gateway, authority, rounds, seconds, IDLE))
     finally:
         os.sched_setaffinity(0, cores)
         bench.close()
     how = f"{CONNECTIONS} connections of one load in Python by TLS, {AT_ONCE} calls at a time on each"
-    return f"### HTTP/3 beside HTTP/2\n\n{how}; {idle} idle ones.\n\n{found}\n"
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--idle", type=int, default=200)
-    options = parser.parse_args(arguments)
-    print(section(options.rounds, options.seconds, options.idle))
-
-
-if __name__ == "__main__":
-    main()
+    return f"{how}; {IDLE} idle ones.\n\n{found}"

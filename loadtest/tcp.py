@@ -1,10 +1,9 @@
 """What bytes of TCP cost beside HAProxy in TCP mode: CPU of an echo of 1 KB, of a bulk transfer, memory of idle ones.
 
-`python -m loadtest.tcp`: 64 connections that echo 1 KB each; one that brings 1 GB; then 7,500 silent ones, as many as
-20,000 descriptors have room for. One worker on one core, load and service on the other.
+64 connections that echo 1 KB each; one that brings 1 GB; then 7,500 silent ones, as many as 20,000 descriptors have
+room for. One worker on one core, load and service on the other.
 """
 
-import argparse
 import asyncio
 import os
 import statistics
@@ -17,8 +16,14 @@ import uvloop
 from gateway.wire.places import allow_all_descriptors
 from loadtest.measure import cpu_s, process_tree, rss_bytes
 from loadtest.peers import Bench, Peer, free_port
+from loadtest.targets import at_most
 
+CONNECTIONS: Final = 64
 ECHO: Final = 1_024
+ECHOES_PER_S: Final = 40_000  # about as many as fit into a second
+MEGABYTES: Final = 1_024
+IDLE: Final = 7_500
+MOST: Final = 1.5  # of HAProxy's CPU
 PIECE: Final = 256 * 1024
 BULK: Final = b"\xff"  # as a connection's first byte: it asks for bytes on and on
 _HAPROXY: Final = """
@@ -171,44 +176,53 @@ def meshway(bench: Bench, upstream_port: int) -> Peer:
     return Peer("meshway", port, running.pid, running.process)
 
 
-def main() -> None:
-    if sys.argv[1:2] == ["serve"]:
-        allow_all_descriptors()
-        uvloop.run(serve(int(sys.argv[2])))
-        return
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--echoes", type=int, default=200_000)
-    parser.add_argument("--megabytes", type=int, default=1_024)
-    parser.add_argument("--idle", type=int, default=7_500)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+Costs = dict[str, list[tuple[float, float]]]
+"""By proxy, of each round: CPU seconds, and how long it took."""
+
+
+def compare(peers: dict[str, Peer], rounds: int, seconds: int) -> str:
+    echoes: Costs = {name: [] for name in peers}
+    bulk: Costs = {name: [] for name in peers}
+    each = ECHOES_PER_S * seconds // CONNECTIONS
+    for number in range(rounds):
+        for name in peers if number % 2 else reversed(peers):
+            peer = peers[name]
+            echoes[name].append(uvloop.run(carried(peer, CONNECTIONS, bytes(ECHO), each * ECHO, echoes=True)))
+            bulk[name].append(uvloop.run(carried(peer, 1, BULK, MEGABYTES << 20, echoes=False)))
+    lines = [
+        "| proxy | CPU µs an echo of 1 KB (min–max) | echoes a second | CPU ms per GB | MB a second "
+        "| KB an idle connection |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, peer in peers.items():
+        costs = sorted(used / (each * CONNECTIONS) * 1e6 for used, _ in echoes[name])
+        took = statistics.median(took for _, took in echoes[name])
+        spent, lasted = (statistics.median(run[at] for run in bulk[name]) for at in (0, 1))
+        lines.append(
+            f"| {name} | {statistics.median(costs):.1f} ({costs[0]:.1f}–{costs[-1]:.1f}) "
+            f"| {each * CONNECTIONS / took:,.0f} | {spent / (MEGABYTES / 1024) * 1e3:,.0f} "
+            f"| {MEGABYTES / lasted:,.0f} | {uvloop.run(idle_kb(peer, IDLE if seconds > 1 else IDLE // 10)):.1f} |"
+        )
+    targets = []
+    for what, costs_of in (("an echo of 1 KB", echoes), ("a GB", bulk)):
+        pairs = zip(costs_of["meshway"], costs_of["haproxy"], strict=True)
+        share = statistics.median(ours / theirs for (ours, _), (theirs, _) in pairs)
+        targets.append(str(at_most(f"{what}, our own", MOST, share, "× haproxy's CPU")))
+    return "\n".join([*lines, "", *targets])
+
+
+def section(rounds: int, seconds: int) -> str:
+    """Its part of RESULTS.md. The load moves to its own core for as long as it takes."""
     allow_all_descriptors()
-    bench = Bench()
-    port = free_port()
-    service = bench._spawn([sys.executable, "-m", "loadtest.tcp", "serve", str(port)], bench.load_core, "service")
-    bench.pin(os.getpid(), bench.load_core)
+    bench, port, cores = Bench(), free_port(), os.sched_getaffinity(0)
+    service = bench._spawn([sys.executable, "-m", "loadtest.tcp", str(port)], bench.load_core, "service")
     try:
-        peers = {"HAProxy": haproxy(bench, port), "meshway": meshway(bench, port)}
+        os.sched_setaffinity(0, {bench.load_core})
+        peers = {"meshway": meshway(bench, port), "haproxy": haproxy(bench, port)}
         wait_open(*(peer.port for peer in peers.values()))
-        echoes: dict[str, list[tuple[float, float]]] = {}
-        bulk: dict[str, list[tuple[float, float]]] = {}
-        each, size = options.echoes // 64 * ECHO, options.megabytes << 20
-        for _ in range(options.rounds):
-            for name, peer in peers.items():
-                echoes.setdefault(name, []).append(uvloop.run(carried(peer, 64, bytes(ECHO), each, echoes=True)))
-                bulk.setdefault(name, []).append(uvloop.run(carried(peer, 1, BULK, size, echoes=False)))
-        print("| | CPU µs an echo of 1 KB | echoes a second | CPU ms per GB | MB a second | KB an idle connection |")
-        print("|---|---|---|---|---|---|")
-        for name, peer in peers.items():
-            used, took = (statistics.median(run[at] for run in echoes[name]) for at in (0, 1))
-            spent, lasted = (statistics.median(run[at] for run in bulk[name]) for at in (0, 1))
-            count, memory = options.echoes // 64 * 64, uvloop.run(idle_kb(peer, options.idle))
-            gigabytes = options.megabytes / 1024
-            print(
-                f"| {name} | {used / count * 1e6:.1f} | {count / took:,.0f} | {spent / gigabytes * 1e3:,.0f} | "
-                f"{options.megabytes / lasted:,.0f} | {memory:.1f} |"
-            )
+        return compare(peers, rounds, seconds)
     finally:
+        os.sched_setaffinity(0, cores)
         service.terminate()
         service.wait(10)
         bench.close()
@@ -234,4 +248,5 @@ async def _touch(port: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    allow_all_descriptors()
+    uvloop.run(serve(int(sys.argv[1])))

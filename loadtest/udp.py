@@ -1,11 +1,10 @@
 """What a pair of datagrams, a question and its answer, costs the gateway and nginx (stream module).
 
-Run: python -m loadtest.udp [--rounds 5] [--seconds 3]; `make bench-udp`. One proxy process on a core of its own, the
+One proxy process on a core of its own, the
 sources and the service on the other one: 32 sources, each with one question of 100 bytes under way. What is compared is
 the proxy's own CPU time, and how many pairs a second there were.
 """
 
-import argparse
 import os
 import select
 import shutil
@@ -14,16 +13,16 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from loadtest.measure import cpu_s, process_tree, rss_bytes
-from loadtest.peers import Bench, free_port
+from loadtest.peers import NGINX_STREAM, Bench, free_port
+from loadtest.targets import at_most
 
 SOURCES: Final = 32
 QUESTION: Final = b"x" * 100
 PATIENCE_S: Final = 0.5  # then a datagram counts as lost
-MODULE: Final = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+MOST: Final = 1.5  # of nginx's CPU
 _ECHO: Final = """
 import socket, sys
 own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -136,14 +135,12 @@ def compare(rounds: int, seconds: float) -> dict[str, list[Run]]:
         port = free_port()
         gateway.apply(_MESHWAY.format(port=port, to=to))
         places["meshway"] = port, gateway.pid
-        if shutil.which("nginx") and MODULE.exists():
+        if shutil.which("nginx") and NGINX_STREAM.exists():
             port = free_port()
             config = bench.dir / "udp.conf"
-            config.write_text(_NGINX.format(module=MODULE, dir=bench.dir, port=port, to=to))
+            config.write_text(_NGINX.format(module=NGINX_STREAM, dir=bench.dir, port=port, to=to))
             nginx = subprocess.Popen(["taskset", "-c", str(bench.proxy_core), "nginx", "-c", str(config)])
             places["nginx"] = port, nginx.pid
-        else:
-            print("nginx's stream module is missing: apt-get install libnginx-mod-stream", file=sys.stderr)
         for at, _ in places.values():
             wait_until_answered(at)
         found: dict[str, list[Run]] = {name: [] for name in places}
@@ -172,16 +169,17 @@ def table(found: dict[str, list[Run]]) -> str:
             f"| {statistics.median(run.per_s for run in runs):,.0f} | {sum(run.lost for run in runs)} "
             f"| {max(run.rss_mb for run in runs):.0f} |"
         )
-    return "\n".join(lines)
+    if "nginx" not in found:
+        return "\n".join([*lines, "", "nginx's stream module is not here: apt-get install libnginx-mod-stream"])
+    pairs = zip(found["meshway"], found["nginx"], strict=True)
+    share = statistics.median(ours.cpu_us / theirs.cpu_us for ours, theirs in pairs)
+    return "\n".join([*lines, "", str(at_most("a pair, our own", MOST, share, "× nginx's CPU"))])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0)
-    options = parser.parse_args()
-    print(table(compare(options.rounds, options.seconds)))
-
-
-if __name__ == "__main__":
-    main()
+def section(rounds: int, seconds: int) -> str:
+    """Its part of RESULTS.md. The load moves to its own core for as long as it takes."""
+    cores = os.sched_getaffinity(0)
+    try:
+        return table(compare(rounds, seconds))
+    finally:
+        os.sched_setaffinity(0, cores)

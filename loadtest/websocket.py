@@ -1,10 +1,9 @@
 """What a WebSocket costs beside nginx and HAProxy: CPU of a message there and back, memory of those that are silent.
 
-`python -m loadtest.websocket`: 64 connections, each echoing 125 bytes, one worker on one core; then 900
-idle ones, since the edge takes a thousand of one address.
+64 connections, each echoing 125 bytes, one worker on one core; then 900 idle ones, since the edge takes a thousand of
+one address.
 """
 
-import argparse
 import asyncio
 import os
 import statistics
@@ -17,10 +16,16 @@ import uvloop
 from gateway.wire.websocket.handshake import accept_of
 from loadtest.measure import cpu_s, process_tree, rss_bytes
 from loadtest.peers import Bench, Peer, free_port
+from loadtest.targets import at_most
 
 MASK: Final = b"\x01\x02\x03\x04"
 KEY: Final = b"dGhlIHNhbXBsZSBub25jZQ=="
 PAYLOAD: Final = 125
+CONNECTIONS: Final = 64
+MESSAGES_PER_S: Final = 40_000  # about as many as fit into a second
+IDLE: Final = 900
+MOST: Final = 1.5  # of nginx's CPU
+LOOKED_AT: Final = "meshway, frames looked at"
 HANDSHAKE: Final = (
     b"GET /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Key: %b\r\nSec-WebSocket-Version: 13\r\n\r\n" % KEY
@@ -157,48 +162,6 @@ def with_upgrades(bench: Bench) -> Peer:
     return bench._start("nginx", port, ["nginx", "-p", str(bench.dir), "-c", str(config)])
 
 
-def main() -> None:
-    if sys.argv[1:2] == ["serve"]:
-        uvloop.run(serve(int(sys.argv[2])))
-        return
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=200_000)
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--idle", type=int, default=900)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    bench = Bench()
-    bench.upstream_port = free_port()
-    service = bench._spawn([sys.executable, "-m", "loadtest.websocket", "serve", str(bench.upstream_port)], 1, "echo")
-    bench.pin(os.getpid(), bench.load_core)
-    try:
-        plain = bench.meshway("bare")
-        peers: list[tuple[str, Peer]] = [
-            ("nginx", with_upgrades(bench)),
-            ("HAProxy", bench.haproxy("bare")),
-            ("meshway", plain),
-        ]
-        rows: dict[str, list[tuple[float, float]]] = {}
-        for _ in range(options.rounds):
-            for name, peer in peers:
-                told = uvloop.run(message_us(peer, options.connections, options.messages))
-                rows.setdefault(name, []).append(told)
-        memory = {name: uvloop.run(idle_kb(peer, options.idle)) for name, peer in peers}
-        plain.apply(_ROUTE)
-        for _ in range(options.rounds):
-            told = uvloop.run(message_us(plain, options.connections, options.messages))
-            rows.setdefault("meshway, frames looked at", []).append(told)
-        memory["meshway, frames looked at"] = uvloop.run(idle_kb(plain, options.idle))
-        print("| | CPU µs a message there and back | messages a second | KB an idle connection |\n|---|---|---|---|")
-        for name, runs in rows.items():
-            us, rate = (statistics.median(run[at] for run in runs) for at in (0, 1))
-            print(f"| {name} | {us:.1f} | {rate:,.0f} | {memory[name]:.1f} |")
-    finally:
-        service.terminate()
-        service.wait(10)
-        bench.close()
-
-
 _ROUTE: Final = """
 kind: Route
 apiVersion: meshway/v1
@@ -209,5 +172,51 @@ spec:
 """
 
 
+def compare(peers: dict[str, Peer], rounds: int, seconds: int) -> str:
+    messages = MESSAGES_PER_S * seconds // CONNECTIONS * CONNECTIONS
+    rows: dict[str, list[tuple[float, float]]] = {name: [] for name in peers}
+    for number in range(rounds):
+        for name in peers if number % 2 else reversed(peers):
+            rows[name].append(uvloop.run(message_us(peers[name], CONNECTIONS, messages)))
+    lines = [
+        "| proxy | CPU µs a message there and back (min–max) | messages a second | KB an idle connection |",
+        "|---|---|---|---|",
+    ]
+    for name, runs in rows.items():
+        costs = sorted(us for us, _ in runs)
+        memory = uvloop.run(idle_kb(peers[name], IDLE))
+        lines.append(
+            f"| {name} | {statistics.median(costs):.1f} ({costs[0]:.1f}–{costs[-1]:.1f}) "
+            f"| {statistics.median(rate for _, rate in runs):,.0f} | {memory:.1f} |"
+        )
+    pairs = zip(rows["meshway"], rows["nginx"], strict=True)
+    share = statistics.median(ours / theirs for (ours, _), (theirs, _) in pairs)
+    return "\n".join([*lines, "", str(at_most("a message, our own", MOST, share, "× nginx's CPU"))])
+
+
+def section(rounds: int, seconds: int) -> str:
+    """Its part of RESULTS.md. The load moves to its own core for as long as it takes."""
+    bench, cores = Bench(), os.sched_getaffinity(0)
+    bench.upstream_port = free_port()
+    command = [sys.executable, "-m", "loadtest.websocket", str(bench.upstream_port)]
+    service = bench._spawn(command, bench.load_core, "echo")
+    try:
+        os.sched_setaffinity(0, {bench.load_core})
+        looking = bench.meshway("bare")
+        looking.apply(_ROUTE)
+        peers: dict[str, Peer] = {
+            "meshway": bench.meshway("bare"),
+            LOOKED_AT: looking,
+            "nginx": with_upgrades(bench),
+            "haproxy": bench.haproxy("bare"),
+        }
+        return compare(peers, rounds, seconds)
+    finally:
+        os.sched_setaffinity(0, cores)
+        service.terminate()
+        service.wait(10)
+        bench.close()
+
+
 if __name__ == "__main__":
-    main()
+    uvloop.run(serve(int(sys.argv[1])))

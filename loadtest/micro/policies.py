@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from loadtest.micro.relay import ANSWER, Bench
+from loadtest.targets import Target
 from meshway.snapshot import Change
 
 MOST_US: Final = 3.0  # a policy may cost
@@ -147,14 +148,17 @@ def _median_difference(on: Sequence[float], off: Sequence[float]) -> float:
     return statistics.median(one - other for one, other in zip(on, off, strict=True))
 
 
-def table() -> str:
-    """A section of RESULTS.md."""
-    lines = ["### Each policy's own cost per call", "", "| policy | CPU µs, on minus off |", "|---|---|"]
-    found = costs()
-    lines += [f"| {name} | {us:+.2f} |" for name, us in found.items()]
-    above = [name for name, us in found.items() if us > MOST_US]
-    lines += ["", f"Target ≤ {MOST_US:.0f} µs each: {'MISSED by ' + ', '.join(above) if above else 'met'}.", ""]
-    return "\n".join(lines)
+def section(rounds: int, _: int) -> str:
+    """Its part of RESULTS.md; what is measured lasts as long as its calls do."""
+    found = costs(rounds=rounds)
+    lines = [
+        "| policy | CPU µs, on minus off |",
+        "|---|---|",
+        *(f"| {name} | {us:+.2f} |" for name, us in found.items()),
+    ]
+    above = {name: us for name, us in found.items() if us > MOST_US}
+    said = "; ".join(f"{us:.1f} by {name}" for name, us in above.items()) or f"{max(found.values()):.1f}"
+    return "\n".join([*lines, "", str(Target("each policy", f"≤ {MOST_US:.0f} µs", said, not above))])
 
 
 def main() -> None:

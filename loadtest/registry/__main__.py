@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from loadtest.bench import python_build
+from loadtest.machine import python_build
 from loadtest.registry import figures, servers
 from loadtest.registry.figures import Run, Runs
 from loadtest.registry.followers import followers
