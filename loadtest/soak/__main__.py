@@ -10,24 +10,19 @@ of `steady` drifts by 2 % after it has settled, or where descriptors are left op
 import argparse
 import asyncio
 import random
-import statistics
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
 from typing import Final
 
+from loadtest.soak import report
 from loadtest.soak.callers import PROTOCOLS, Pace, Tally, for_ever
-from loadtest.soak.mesh import STEADY, TROUBLED, Mesh
+from loadtest.soak.mesh import Mesh
+from loadtest.soak.trouble import STEADY, TROUBLED
 from loadtest.soak.watching import Watched, watch
 from meshway.tasks import spawn
 
 BUSY: Final = 0.7
-SETTLED_S: Final = 300
-WINDOW_S: Final = 60
-MOST_DRIFT: Final = 0.02
-MOST_LEFT: Final = 8  # descriptors
-MOST_LOST: Final = 0.005  # datagrams at a gateway that nothing happens to
 REVISION_S: Final = 1.0
 FIRST_PAUSE_S: Final = 0.05
 
@@ -71,45 +66,14 @@ def _report(
     mesh: Mesh, tallies: list[Tally], watched: dict[str, Watched], busy: list[float], seconds: float, wrong: list[str]
 ) -> int:
     """wrong: what is so already."""
-    excused: Counter[str] = Counter()
-    print(
-        "| gateway | protocol | good | told to go | lost | failed as designed | failed |\n|---|---|---|---|---|---|---|"
+    parts = (
+        report.of_run(seconds, busy, mesh.applied, mesh.unapplied, mesh.troubles),
+        report.of_callers(tallies, mesh.troubles, wrong),
+        report.of_processes(watched, seconds, wrong),
     )
-    for tally in tallies:
-        unexplained = 0
-        for failure in tally.failures:
-            why = mesh.excuse(failure.at, failure.lasted_s) if tally.gateway == TROUBLED else ""
-            excused[why] += bool(why)
-            if not why:
-                unexplained += 1
-                wrong.append(f"{failure.gateway} {failure.protocol} at {failure.at:.1f}: {failure.text}")
-        lost = tally.lost / max(1, tally.lost + tally.good)
-        if tally.gateway == STEADY and lost > MOST_LOST:
-            wrong.append(f"{tally.gateway} {tally.protocol}: {lost:.1%} of the datagrams are lost")
-        if not tally.good:
-            wrong.append(f"{tally.gateway} {tally.protocol}: nothing was answered")
-        print(
-            f"| {tally.gateway} | {tally.protocol} | {tally.good:,} | {tally.ended} | {tally.lost} "
-            f"| {len(tally.failures) - unexplained} | **{unexplained}** |"
-        )
-    happened = Counter(trouble.what for trouble in mesh.troubles)
-    print(f"\n{seconds:.0f} s at {statistics.mean(busy):.0%} of the machine; {mesh.applied} revisions applied ", end="")
-    print(f"({mesh.unapplied} met no registry); " + ", ".join(f"{what} ×{count}" for what, count in happened.items()))
-    for why, count in excused.items():
-        if why:
-            print(f"as designed: {count} × {why}")
-    settled = min(SETTLED_S, int(seconds / 3))
-    window = min(WINDOW_S, int(seconds / 6))
-    print("\n| processes | MiB settled | MiB at the end | drift | descriptors left |\n|---|---|---|---|---|")
-    for name, each in watched.items():
-        first, last, drift = each.drift(settled, window)
-        left = each.leak(settled, window)
-        print(f"| {name} | {first / 2**20:.1f} | {last / 2**20:.1f} | {drift:+.1%} | {left} |")
-        if name == STEADY and drift > MOST_DRIFT:
-            wrong.append(f"{name}: memory drifts by {drift:+.1%}")
-        if name == STEADY and left > MOST_LEFT:
-            wrong.append(f"{name}: {left} descriptors are left open")
-    print("\n" + ("Nothing unexplained." if not wrong else "\n".join(["WRONG:", *wrong])))
+    for part in parts:
+        print("\n".join(part) + "\n")
+    report.verdict(wrong, print)
     return len(wrong)
 
 

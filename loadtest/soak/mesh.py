@@ -11,33 +11,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
 
+from loadtest.soak.trouble import NOTICED_S, STEADY, TROUBLED, Trouble
 from meshway.model.kinds import KINDS
 from tests.parts.gateway_process import GatewayProcess
 from tests.parts.planes import Registry
 from tests.parts.ports import free_port
 
-STEADY, TROUBLED = "steady", "troubled"
-# How long after a kill calls of the process that is gone may still be found to have failed.
-NOTICED_S: Final = 3.0
 ORPHANS_S: Final = 6.0  # workers without a supervisor leave within five
-
-
-@dataclass
-class Trouble:
-    """What was done, and from when to when failures at the troubled gateway are what the design allows; excuses: ""
-    where it allows none."""
-
-    what: str
-    began: float
-    ended: float = 0.0
-    excuses: str = ""
 
 
 class Mesh:
@@ -172,15 +158,6 @@ class Mesh:
         trouble = Trouble(what, time.time(), excuses=excuses)
         self.troubles.append(trouble)
         return trouble
-
-    def excuse(self, at: float, lasted_s: float) -> str:
-        """Why a failure of the troubled gateway is what the design allows, "" = it is not. at: when it was found;
-        lasted_s: how long what failed had been open."""
-        for trouble in self.troubles:
-            ended = trouble.ended or float("inf")
-            if trouble.excuses and trouble.began <= at and at - lasted_s <= ended and at <= ended + NOTICED_S:
-                return trouble.excuses
-        return ""
 
 
 def _service(name: str, port: int, protocol: str) -> dict[str, Any]:

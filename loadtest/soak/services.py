@@ -4,13 +4,16 @@ Run: python -m loadtest.soak.services; its first line tells the ports as JSON. I
 """
 
 import asyncio
+import contextlib
 import json
+import logging
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 from tests.parts.datagrams import DatagramService
 from tests.parts.plain_service import PlainService
@@ -19,8 +22,16 @@ EVENTS_EVERY_S = 0.2
 
 
 async def _talk(talk: ServerConnection) -> None:
-    async for message in talk:
-        await talk.send(message)
+    """Until it is closed, or lost: gateways are killed here."""
+    with contextlib.suppress(ConnectionClosed):
+        async for message in talk:
+            await talk.send(message)
+
+
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    """Of what a WebSocket server says: not of those that were killed before they had shaken hands."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, ConnectionClosed | InvalidMessage | OSError | EOFError)
 
 
 async def _events(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -66,6 +77,7 @@ async def main() -> None:
     streams.add_generic_rpc_handlers((_echo_stream(),))
     ports = {"plain": plain.port, "streams": streams.add_insecure_port("127.0.0.1:0")}
     await streams.start()
+    logging.getLogger("websockets.server").addFilter(_is_unexpected)
     talk = await serve(_talk, "127.0.0.1", 0)
     ports["talk"] = next(iter(talk.sockets)).getsockname()[1]
     for name, served in (("events", _events), ("bytes", _bytes)):

@@ -1,0 +1,41 @@
+from loadtest.soak import report
+from loadtest.soak.callers import Failure, Tally
+from loadtest.soak.trouble import STEADY, TROUBLED, Trouble, cause_of
+
+KILLED = Trouble("worker killed", began=100.0, ended=110.0, excuses="calls of the worker that was killed")
+RELOAD = Trouble("reload", began=200.0, ended=210.0)
+
+
+def failed(gateway: str, at: float, lasted_s: float = 0.0) -> Tally:
+    return Tally("http/1.1", gateway, good=9, failures=[Failure(at, lasted_s, "http/1.1", gateway, "it was reset")])
+
+
+def test_a_failure_has_a_cause_while_what_was_killed_may_still_be_missed() -> None:
+    assert cause_of([RELOAD, KILLED], at=105.0, lasted_s=0.0) is KILLED
+    assert cause_of([KILLED], at=112.9, lasted_s=3.0) is KILLED, "it was open when the worker was killed"
+    assert cause_of([KILLED], at=112.9, lasted_s=1.0) is None, "it began when all was well again"
+    assert cause_of([KILLED], at=99.0, lasted_s=50.0) is None
+    assert cause_of([RELOAD], at=205.0, lasted_s=1.0) is None, "a reload may cost nothing"
+
+
+def test_failures_are_counted_by_cause_and_those_without_one_are_wrong() -> None:
+    wrong: list[str] = []
+    tallies = [failed(TROUBLED, 105.0), failed(TROUBLED, 205.0), failed(STEADY, 105.0)]
+    lines = list(report.of_callers(tallies, [KILLED, RELOAD], wrong))
+    assert lines[0].endswith("| worker killed | unexplained |")
+    assert [line.split("|")[6:8] for line in lines[2:]] == [
+        [" 1 ", " **0** "],
+        [" 0 ", " **1** "],
+        [" 0 ", " **1** "],
+    ]
+    assert [line.split(" at ")[0] for line in wrong] == [f"{TROUBLED} http/1.1", f"{STEADY} http/1.1"]
+
+
+def test_the_verdict_fits_a_screen_however_much_is_wrong() -> None:
+    shown: list[str] = []
+    report.verdict([f"failure {number}" for number in range(1_000)], shown.append)
+    assert shown[0] == "**MISSED**: 1000 unexplained."
+    assert len(shown) == report.MOST_SHOWN + 2
+    shown.clear()
+    report.verdict([], shown.append)
+    assert shown == ["Nothing unexplained: **met**."]
