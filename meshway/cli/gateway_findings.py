@@ -110,7 +110,7 @@ def findings_of(gateway: Gateway) -> Iterator[Finding]:
             id="gateway-refused",
             verdict="failed",
             text=f"gateway {node} refuses {kind} {namespace}/{name}: {refused.get('path', '')} {refused['reason']}",
-            mend=f"it runs the last good version; mend the document: meshway describe {place}",
+            mend=f"mend the document: meshway describe {place}; what compiled before, if anything did, is in force",
         )
 
 

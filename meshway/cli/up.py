@@ -228,11 +228,14 @@ class Mesh:
             if settings.auth
             else ("loopback is trusted")
         )
+        by_tls = [f"{face} {url}" for face, url in (("edge", ready.edge_tls), ("mesh", ready.mesh_tls)) if url]
         if not settings.quiet:
             print(  # noqa: T201 - the banner
                 f"Meshway {version('meshway')}   data {settings.data} (SQLite)\n"
                 f"  ✓ registry   {ready.registry}   dns {ready.dns or 'off'}   ({trust})\n"
+                f"  ✓ console    {ready.registry}/\n"
                 f"  ✓ gateway    edge {ready.edge}  mesh {ready.mesh}  admin {ready.admin}   ({workers})\n"
+                f"               by TLS: {'  '.join(by_tls) or 'off'}\n"
                 "               Routes may send to any namespace, until MeshSettings say cross_namespace: deny\n"
                 "Next: meshway demo · meshway register hello --port 9000 · docs/guide/first-service.md"
                 "      Ctrl-C stops",

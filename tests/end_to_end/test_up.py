@@ -50,7 +50,10 @@ def test_the_ready_file_says_where_everything_answers(start_mesh: StartMesh) -> 
     assert httpx.get(f"{mesh.edge}/").status_code == 404
     assert is_alive(mesh.pid("registry"))
     assert is_alive(mesh.pid("gateway"))
-    assert mesh.registry in mesh.process.text()
+    said = mesh.process.text()
+    assert f"✓ registry   {mesh.registry}" in said
+    assert f"✓ console    {mesh.registry}/\n" in said
+    assert f"by TLS: edge {ready['edge_tls']}  mesh {ready['mesh_tls']}\n" in said
     checked = meshway("check", "--registry", mesh.registry, "--gateway", mesh.admin)
     assert checked.code == 0, checked
 
