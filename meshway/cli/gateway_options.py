@@ -1,7 +1,8 @@
-"""The options of `gateway serve` that say how much a worker takes and waits for, each also a variable."""
+"""The options of `gateway serve` alone: whom it follows, what it is, how much a worker takes and waits for; each also a
+variable."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -99,5 +100,36 @@ TakeOver = Annotated[
         "--take-over",
         help="In place of the gateway that runs with this --data: its sockets are taken, and when all workers serve it "
         "drains and ends.",
+    ),
+]
+Registries = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--registry", envvar="MESHWAY_URL", metavar="URL", help="Where to follow; may be repeated, or commas."
+    ),
+]
+Node = Annotated[str, typer.Option(envvar="MESHWAY_NODE", help="Name in the registry; this host's.")]
+Zone = Annotated[str, typer.Option(envvar="MESHWAY_ZONE", help="The zone this host stands in.")]
+CrossNamespace = Annotated[
+    Literal["deny", "allow"],
+    typer.Option(
+        envvar="MESHWAY_CROSS_NAMESPACE",
+        help="May Routes send to other namespaces, where neither an AccessPolicy nor MeshSettings says so?",
+    ),
+]
+TrustedProxies = Annotated[
+    str,
+    typer.Option(
+        envvar="MESHWAY_TRUSTED_PROXIES",
+        metavar="CIDRS",
+        help="Proxies before the edge, with commas: their X-Forwarded-For is believed.",
+    ),
+]
+CertificatesDir = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MESHWAY_CERTIFICATES_DIR",
+        metavar="DIR",
+        help="Where the files of Certificates lie; `certificates` in --data.",
     ),
 ]

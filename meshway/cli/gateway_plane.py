@@ -1,22 +1,28 @@
 """`gateway serve`: the data plane alone (systemd, containers)."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING
 
 import typer
 
 from meshway.cli.gateway_options import (
     BodyMinRate,
     CaFile,
+    CertificatesDir,
+    CrossNamespace,
     EdgeConnectionsPerAddress,
     EnrolTokenFile,
     HeadTimeout,
     IdleTimeout,
     LoopLag,
+    Node,
+    Registries,
     TakeOver,
+    TrustedProxies,
     WorkerConnections,
     WorkerMemory,
     WriteIdle,
+    Zone,
 )
 from meshway.cli.guard import guarded
 from meshway.cli.installed import refuse_missing_server
@@ -42,6 +48,9 @@ from meshway.cli.ports import port_or_off, refuse_taken
 from meshway.cli.waiting import seconds_of
 from meshway.problem import Problem
 
+if TYPE_CHECKING:
+    from gateway.settings import GatewaySettings
+
 gateway_app = typer.Typer(help="Run a gateway (data plane).", no_args_is_help=True)
 
 
@@ -49,12 +58,7 @@ gateway_app = typer.Typer(help="Run a gateway (data plane).", no_args_is_help=Tr
 @guarded
 def gateway_serve(
     data: Data = Path(".meshway"),
-    registry: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--registry", envvar="MESHWAY_URL", metavar="URL", help="Where to follow; may be repeated, or commas."
-        ),
-    ] = None,
+    registry: Registries = None,
     edge_port: EdgePort = 8580,
     mesh_port: MeshPort = 8581,
     edge_tls_port: EdgeTlsPort = "8543",
@@ -62,28 +66,15 @@ def gateway_serve(
     admin_port: AdminPort = 8590,
     bind: Bind = "127.0.0.1",
     workers: Workers = 0,
-    node: Annotated[str, typer.Option(envvar="MESHWAY_NODE", help="Name in the registry; this host's.")] = "",
-    zone: Annotated[str, typer.Option(envvar="MESHWAY_ZONE", help="The zone this host stands in.")] = "",
+    node: Node = "",
+    zone: Zone = "",
     insecure: Insecure = False,
     token_file: TokenFile = None,
     ca_file: CaFile = None,
     access_log: AccessLog = "json",
     ready_file: ReadyFile = None,
-    cross_namespace: Annotated[
-        Literal["deny", "allow"],
-        typer.Option(
-            envvar="MESHWAY_CROSS_NAMESPACE",
-            help="May Routes send to other namespaces, where neither an AccessPolicy nor MeshSettings says so?",
-        ),
-    ] = "deny",
-    trusted_proxies: Annotated[
-        str,
-        typer.Option(
-            envvar="MESHWAY_TRUSTED_PROXIES",
-            metavar="CIDRS",
-            help="Proxies before the edge, with commas: their X-Forwarded-For is believed.",
-        ),
-    ] = "",
+    cross_namespace: CrossNamespace = "deny",
+    trusted_proxies: TrustedProxies = "",
     max_connections: WorkerConnections = 20_000,
     max_connections_per_address: EdgeConnectionsPerAddress = 1_000,
     worker_memory: WorkerMemory = "512MiB",
@@ -93,14 +84,7 @@ def gateway_serve(
     write_idle: WriteIdle = "30s",
     body_min_rate: BodyMinRate = 100,
     enrol_token_file: EnrolTokenFile = None,
-    certificates_dir: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="MESHWAY_CERTIFICATES_DIR",
-            metavar="DIR",
-            help="Where the files of Certificates lie; `certificates` in --data.",
-        ),
-    ] = None,
+    certificates_dir: CertificatesDir = None,
     take_over: TakeOver = False,
 ) -> None:
     """Run a gateway in the foreground: supervisor and workers. SIGHUP reloads, SIGTERM drains and ends."""
@@ -147,12 +131,23 @@ def gateway_serve(
         ),
     )
     if not is_child and not take_over:
-        # Workers share their port with SO_REUSEPORT, so the kernel would let a second gateway take half of the calls.
-        # Below `up` the last workers of a dead gateway may still drain there, and they are to be followed at once.
-        ports = [(edge_port, "--edge-port"), (mesh_port, "--mesh-port"), (admin_port, "--admin-port")]
-        ports += [(settings.edge_tls_port or 0, "--edge-tls-port"), (settings.mesh_tls_port or 0, "--mesh-tls-port")]
-        refuse_taken(bind, ports)
+        _refuse_taken(settings)
     try:
         serve(settings)
     except Problem as problem:
         raise plane_refused(problem) from problem
+
+
+def _refuse_taken(settings: "GatewaySettings") -> None:
+    """Workers share their port with SO_REUSEPORT, so the kernel would let a second gateway take half of the calls.
+
+    Below `up` the last workers of a dead gateway may still drain there, and they are to be followed at once.
+    """
+    ports = [
+        (settings.edge_port, "--edge-port"),
+        (settings.mesh_port, "--mesh-port"),
+        (settings.admin_port, "--admin-port"),
+        (settings.edge_tls_port or 0, "--edge-tls-port"),
+        (settings.mesh_tls_port or 0, "--mesh-tls-port"),
+    ]
+    refuse_taken(settings.bind, ports)

@@ -17,6 +17,10 @@ _QUERY: Final = "service=books error_ratio > 2 % over 1m"
 
 
 def alert_operations() -> list[Operation]:
+    return [*_of_alerts(), *_of_silences()]
+
+
+def _of_alerts() -> list[Operation]:
     return [
         Operation(
             method="GET",
@@ -72,6 +76,11 @@ def alert_operations() -> list[Operation]:
             parameters=(_NAMESPACE,),
             answers={200: alerts.ObjectivePage, 503: PROBLEM},
         ),
+    ]
+
+
+def _of_silences() -> list[Operation]:
+    return [
         Operation(
             method="POST",
             path=silences.SILENCES,

@@ -12,7 +12,8 @@ from meshway.model.objective import Objective
 from meshway.model.secret import Secret
 from meshway.problem import Problem
 from registry.api.answers import answer, caller, caller_of, once
-from registry.api.changes import told, writer_of
+from registry.api.changes_access import writer_of
+from registry.api.changes_told import told
 from registry.api.foreseeing import foreseen, rehearsal_span
 from registry.api.insight import sight_of
 from registry.api.rehearse import invalid_span, rehearse

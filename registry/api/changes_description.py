@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from registry.api import changes
+from registry.api import changes, changes_foresight, changes_told
 from registry.api.parameters import PROBLEM
 from registry.manners.openapi import Operation, Parameter
 
@@ -53,22 +53,22 @@ def _keeping() -> list[Operation]:
     return [
         _row(
             "POST",
-            changes.MANY,
+            changes_told.MANY,
             "createChange",
             write,
             "Keep a change of documents that is not published yet: a draft, which others may read and write.",
-            {201: changes.Change, 409: PROBLEM, 412: PROBLEM},
+            {201: changes_told.Change, 409: PROBLEM, 412: PROBLEM},
             detail="Texts are kept as they are written, with comments and errors; no Secrets.",
             body=changes.ChangeWanted,
             example_body=_WANTED,
         ),
         _row(
             "GET",
-            changes.MANY,
+            changes_told.MANY,
             "listChanges",
             read,
             "Drafts, changes in review and published ones, the newest first.",
-            {200: changes.ChangePage},
+            {200: changes_told.ChangePage},
             parameters=page,
         ),
         _row(
@@ -77,7 +77,7 @@ def _keeping() -> list[Operation]:
             "getChange",
             read,
             "A change with its texts.",
-            {200: changes.Change, 404: PROBLEM},
+            {200: changes_told.Change, 404: PROBLEM},
             example=_FIRST,
         ),
         _row(
@@ -86,7 +86,7 @@ def _keeping() -> list[Operation]:
             "editChange",
             write,
             "Write its title and documents; approvals of what it was count no more.",
-            {200: changes.Change, 404: PROBLEM, 409: PROBLEM, 412: PROBLEM},
+            {200: changes_told.Change, 404: PROBLEM, 409: PROBLEM, 412: PROBLEM},
             detail="A document whose base_revision is what is published now is from then on compared with that.",
             parameters=(_IF_MATCH,),
             body=changes.ChangeWanted,
@@ -105,11 +105,11 @@ def _keeping() -> list[Operation]:
         ),
         _row(
             "POST",
-            changes.DRY_RUN,
+            changes_foresight.DRY_RUN,
             "foreseeChange",
             read,
             "What publishing it would change, touch and warn of, and what others published meanwhile.",
-            {200: changes.ChangeForeseen, 404: PROBLEM, 409: PROBLEM},
+            {200: changes_foresight.ChangeForeseen, 404: PROBLEM, 409: PROBLEM},
             parameters=(
                 Parameter(name="rehearse", about="Run the recorded calls of so long (`1h`) through it, at most `24h`."),
             ),
@@ -126,7 +126,7 @@ def _review() -> list[Operation]:
             "reviewChange",
             "documents:write",
             "Ask others to review a draft.",
-            {200: changes.Change, 404: PROBLEM, 409: PROBLEM, 412: PROBLEM},
+            {200: changes_told.Change, 404: PROBLEM, 409: PROBLEM, 412: PROBLEM},
             parameters=(_IF_MATCH,),
             example=_FIRST,
         ),
@@ -136,7 +136,7 @@ def _review() -> list[Operation]:
             "judgeChange",
             "documents:write",
             "Approve or refuse a change in review. Who wrote it cannot, nor can a program.",
-            {200: changes.Change, 403: PROBLEM, 404: PROBLEM, 409: PROBLEM, 412: PROBLEM},
+            {200: changes_told.Change, 403: PROBLEM, 404: PROBLEM, 409: PROBLEM, 412: PROBLEM},
             parameters=(_IF_MATCH,),
             body=changes.WordWanted,
             example=_FIRST,
@@ -153,7 +153,7 @@ def _publishing() -> list[Operation]:
             "publishChange",
             "documents:write",
             "Make it a revision, all or nothing.",
-            {200: changes.Change, 403: PROBLEM, 404: PROBLEM, 409: PROBLEM, 412: PROBLEM},
+            {200: changes_told.Change, 403: PROBLEM, 404: PROBLEM, 409: PROBLEM, 412: PROBLEM},
             detail="409 needs_approval until so many people agreed as its namespaces ask for; 412 when a document "
             "moved since it was begun. Sent again after a 503 it is published once.",
             parameters=(_IF_MATCH,),
@@ -167,16 +167,16 @@ def _publishing() -> list[Operation]:
             "takeBackChange",
             "documents:write",
             "A new draft that undoes a published change, and nothing that came since.",
-            {201: changes.Change, 404: PROBLEM, 409: PROBLEM},
+            {201: changes_told.Change, 404: PROBLEM, 409: PROBLEM},
             example=_FIRST,
         ),
         _row(
             "GET",
-            changes.WATCH,
+            changes_foresight.WATCH,
             "watchChange",
             "documents:read",
             "How far a published change has come, and the calls it touches before and since.",
-            {200: changes.ChangeWatch, 404: PROBLEM, 409: PROBLEM},
+            {200: changes_foresight.ChangeWatch, 404: PROBLEM, 409: PROBLEM},
             example=_FIRST,
         ),
     ]

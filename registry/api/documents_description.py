@@ -9,7 +9,7 @@ import msgspec
 from meshway.model.document import API_VERSION, Document, Metadata
 from meshway.model.kinds import BY_PLURAL, KINDS
 from registry.api import apply, documents
-from registry.api.changes import Change
+from registry.api.changes_told import Change
 from registry.api.foreseeing import Foreseen
 from registry.api.parameters import IF_MATCH, ONCE, PAGE, PREFER, PROBLEM
 from registry.documents.documents import DocumentPage
