@@ -120,6 +120,13 @@ def _requests() -> list[Operation]:
             right="metrics:read",
             by_rows=True,
             about="The spans of a trace, and its calls.",
+            parameters=(
+                Parameter(
+                    name="unknown",
+                    about="Of a trace that is not known; refused: 404, or empty: 200 without spans.",
+                    schema={"enum": list(requests.UNKNOWN)},
+                ),
+            ),
             answers={200: requests.Trace, 404: PROBLEM},
             example={"id": "0af7651916cd43dd8448eb211c80319c"},
         ),

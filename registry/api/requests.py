@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ALL: Final = PATH
 ONE: Final = "/v1/requests/{id}"
 TRACE: Final = "/v1/traces/{id}"
+UNKNOWN: Final = ("refused", "empty")
 
 
 class RequestPage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -66,12 +67,15 @@ def requests_router(core: Core) -> APIRouter:
 
     @router.get(TRACE)
     async def get_trace(id: str, request: Request) -> Response:  # noqa: A002 - the path's name for it
-        """Spans that gateways told of, and kept requests of the trace."""
-        query_of(request.url.query, frozenset())
+        """Spans that gateways told of, and kept requests of the trace. unknown: `empty` for pages that ask of each call
+        they show; most were not sampled, and a browser tells each refusal in its console."""
+        query = query_of(request.url.query, frozenset({"unknown"}))
+        if (unknown := query.get("unknown", "refused")) not in UNKNOWN:
+            raise _refused("unknown", "out_of_bounds", f"{unknown!r} is none of {', '.join(UNKNOWN)}")
         sight = _sight(request)
         calls = await kept.of("trace_id", id, sight)
         found = [span for span in map(sight.span, await spans.trace(id)) if span is not None]
-        if not calls and not found:
+        if not calls and not found and unknown == "refused":
             detail = f"this registry knows no trace {id}: the last spans are kept, where no collector takes them"
             mend = "look in the collector that Telemetry names"
             raise Problem(404, "not_found", "No such trace", detail=detail, mend=mend)

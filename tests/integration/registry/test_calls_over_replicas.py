@@ -100,6 +100,9 @@ async def test_a_trace_is_put_together_of_what_gateways_told_each_registry(pair:
         assert [span["began_s"] for span in trace["spans"]] == [3.0, 5.0]
         assert [call["path"] for call in trace["calls"]] == ["/a"]
         assert (await registry.call("GET", f"/v1/traces/{'f' * 32}")).status == 404
+        unknown = await registry.call("GET", f"/v1/traces/{'f' * 32}?unknown=empty")
+        assert (unknown.status, unknown.json) == (200, {"trace_id": "f" * 32, "spans": [], "calls": []})
+        assert (await registry.call("GET", f"/v1/traces/{'f' * 32}?unknown=gone")).status == 422
 
 
 async def test_so_many_spans_are_kept_and_calls_for_a_day(pair: Pair) -> None:
