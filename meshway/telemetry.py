@@ -73,6 +73,26 @@ class Row(msgspec.Struct, array_like=True, gc=False):
         for bucket, count in other.buckets.items():
             buckets[bucket] = buckets.get(bucket, 0) + count
 
+    def take_away(self, other: "Row") -> None:
+        """What was added before."""
+        self.calls -= other.calls
+        self.failed -= other.failed
+        self.rejected -= other.rejected
+        self.retries -= other.retries
+        self.bytes_in -= other.bytes_in
+        self.bytes_out -= other.bytes_out
+        # Seconds are no whole numbers: what is left of none is not to be below.
+        self.seconds = max(0.0, self.seconds - other.seconds)
+        self.limited -= other.limited
+        self.shed -= other.shed
+        self.mutual -= other.mutual
+        buckets = self.buckets
+        for bucket, count in other.buckets.items():
+            if left := buckets[bucket] - count:
+                buckets[bucket] = left
+            else:
+                del buckets[bucket]
+
     def copied(self, key: Key) -> "Row":
         """Under another key, to be added to."""
         return Row(

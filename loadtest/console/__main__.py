@@ -34,6 +34,8 @@ SERVICES, INSTANCES, EDGES = 500, 5_000, 3_000
 LONG_TABLE: Final = 5_000
 CONSOLES: Final = 20
 PAINT_S, FILTER_MS, HEAP_MB, GROWTH, TASK_MS = 1.5, 100.0, 150.0, 10.0, 50.0
+# Of one core, in percent, beside what the registry takes without a console.
+ONE_COST, ALL_COST = 3.0, 20.0
 _ROW: Final = "main table tbody tr[data-row]"
 _TEXT: Final = """\
 # What the console costs
@@ -116,28 +118,36 @@ def costs(browser: Browser, registry: Registry, seconds: float) -> Iterator[Figu
         ]
     none = found[0]
     yield Figure("registry without a console", none.cpu * 100, None, "% of a core")
-    for one in found[1:]:
-        note = (
-            f"{(one.cpu - none.cpu) * 100 / one.consoles:.2f} % each, {one.bytes_s / 1e3 / one.consoles:,.0f} kB/s each"
-        )
-        yield Figure(f"– with {one.consoles}", one.cpu * 100, None, "% of a core", note)
+    for one, bound in zip(found[1:], (ONE_COST, ALL_COST), strict=True):
+        note = f"{one.bytes_s / 1e3 / one.consoles:,.0f} kB/s each by the stream"
+        yield Figure(f"{_count(one.consoles)} beside that", (one.cpu - none.cpu) * 100, bound, "% of a core", note)
+
+
+def _count(consoles: int) -> str:
+    return "– one open console" if consoles == 1 else f"– {consoles} open consoles"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m loadtest.console", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="of each first paint")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each look at the registry's cost")
+    parser.add_argument("--costs", action="store_true", help="print what open consoles cost the registry, and no more")
     parser.add_argument("--no-write", action="store_true", help="print only")
     options = parser.parse_args()
     if reason := missing():
         raise SystemExit(reason)
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder, large_mesh(Path(folder)) as registry, running_browser() as browser:
-        for figure in measure(browser, registry, runs=options.runs, seconds=options.seconds):
+        measured = (
+            costs(browser, registry, options.seconds)
+            if options.costs
+            else measure(browser, registry, runs=options.runs, seconds=options.seconds)
+        )
+        for figure in measured:
             print(table([figure]).splitlines()[-1], flush=True)
             figures.append(figure)
         version = browser.version
-    if not options.no_write:
+    if not (options.no_write or options.costs):
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(
             _TEXT.format(

@@ -213,7 +213,7 @@ class Burning:
             places, name = (by_route, target.route) if target.service is None else (by_service, target.service)
             places.setdefault(f"{rule.rule.namespace}/{name}", []).append(at)
 
-        def take(_: int, rows: list[Row]) -> None:
+        def take(_: int, rows: Sequence[Row]) -> None:
             for row in rows:
                 for at in (*by_route.get(row.key[0], ()), *by_service.get(row.key[2], ())):
                     rule = rules[at]

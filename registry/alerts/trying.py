@@ -99,7 +99,7 @@ class Trying:
         found: dict[int, dict[tuple[str, ...], Row]] = {}
         room = MOST_HISTOGRAMS if has_histograms else MOST_ROWS
 
-        def take(at: int, rows: list[Row]) -> None:
+        def take(at: int, rows: Sequence[Row]) -> None:
             nonlocal room
             minute = found.setdefault(at // MINUTE_S * MINUTE_S, {})
             for row in rows:

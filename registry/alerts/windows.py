@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from meshway.model.alert_query import DEFAULT_OVER_S
 from meshway.telemetry import Key, Row
-from registry.insight.reading import span_of
+from registry.insight.pieces import span_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

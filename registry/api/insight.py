@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -13,9 +12,12 @@ from meshway.model.instant import parse_instant
 from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, Problem, invalid_request, soon
 from registry.api.answers import answer, caller_of
-from registry.insight.asking import Asking, RouteUse, Span, has_too_many
+from registry.api.texts import Text, Texts
+from registry.insight.asking import Asking, Span, has_too_many
 from registry.insight.consumers import ConsumerDay, ConsumerUse
 from registry.insight.figures import METRICS, Metric
+from registry.insight.narrowing import Narrowing
+from registry.insight.route_uses import RouteUse
 from registry.insight.series import BYS, MOST_POINTS, SECTION_OF, By
 from registry.insight.services import ServiceSignals
 from registry.insight.sight import Sight
@@ -87,6 +89,7 @@ class ConsumerDays(msgspec.Struct, frozen=True):
 
 def insight_router(asking: Asking) -> APIRouter:
     router = APIRouter()
+    texts = Texts()
 
     @router.get(SERVICES)
     async def services(request: Request) -> Response:
@@ -116,7 +119,7 @@ def insight_router(asking: Asking) -> APIRouter:
             min_rps=time_of(query, "min_rps", 0.0, high=1e9),
             versions=_one_of(query, "versions", _YES_NO, "false") == "true",
         )
-        return _tagged(await _told(asking.topology(span, sight, asked)), request)
+        return _tagged(texts.of(await _told(asking.topology(span, sight, asked))), request)
 
     @router.get(COMPARISON)
     async def comparison(request: Request) -> Response:
@@ -186,13 +189,13 @@ async def _told(asked: Awaitable[_T]) -> _T:
         raise Problem(503, "store_unavailable", "Store unavailable", detail=detail, headers=soon()) from error
 
 
-def _tagged(value: object, request: Request) -> Response:
+def _tagged(text: Text, request: Request) -> Response:
     """With an ETag of what it says: 304 to who has it."""
-    tag = f'"{hashlib.sha256(msgspec.json.encode(value)).hexdigest()[:32]}"'
+    headers = {"etag": text.tag}
     known = request.headers.get("if-none-match", "")
-    if tag in [each.strip().removeprefix("W/") for each in known.split(",")]:
-        return Response(status_code=304, headers={"etag": tag})
-    return answer(value, headers={"etag": tag})
+    if text.tag in [each.strip().removeprefix("W/") for each in known.split(",")]:
+        return Response(status_code=304, headers=headers)
+    return Response(text.body, 200, headers, "application/json")
 
 
 def _moment(query: Mapping[str, str], name: str, default: float) -> float:
@@ -226,7 +229,7 @@ def _service_of(query: Mapping[str, str]) -> str:
     return f"{namespace}/{name}"
 
 
-def _only(query: Mapping[str, str], section: str) -> Callable[[Key], bool]:
+def _only(query: Mapping[str, str], section: str) -> Narrowing:
     wanted: list[tuple[int, str]] = []
     for name in _NARROWED:
         if name not in query:
@@ -236,12 +239,8 @@ def _only(query: Mapping[str, str], section: str) -> Callable[[Key], bool]:
             raise _refused(name, f"what is counted by this is not counted by {name}")
         text = query[name] if name == "source" and "/" not in query[name] else _full(query[name], query)
         wanted.append((place, text))
-    namespace = query.get("namespace")
     own = _NARROWING[section].get("route" if section == "routes" else "service", 0)
-    return lambda key: (
-        all(key[place] == text for place, text in wanted)
-        and (namespace is None or key[own].partition("/")[0] == namespace)
-    )
+    return Narrowing(tuple(wanted), query.get("namespace"), own)
 
 
 def _full(name: str, query: Mapping[str, str]) -> str:

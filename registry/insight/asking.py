@@ -9,8 +9,6 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
-
 from meshway.telemetry import CONSUMERS, EDGES, INSTANCES, ROUTES, Key, Row, Rows, summed
 from registry.insight.branching import branchings_of
 from registry.insight.comparing import spans_of, versions_of
@@ -18,16 +16,18 @@ from registry.insight.consumers import DAY_S, ConsumerDay, ConsumerUse, Days, us
 from registry.insight.effect import SPAN_S as EFFECT_SPAN_S
 from registry.insight.effect import effect_of, touched_by
 from registry.insight.figures import Figures, figures_of
-from registry.insight.reading import finest_step_s, span_of
+from registry.insight.narrowing import ALL
+from registry.insight.pieces import finest_step_s, span_of
 from registry.insight.rolling import HOUR_S, STEPS_S
-from registry.insight.series import MOST_POINTS, SECTION_OF, Drawing
+from registry.insight.route_uses import RouteUse, route_uses, rule_of
+from registry.insight.series import MOST_POINTS, SECTION_OF, Drawing, line_of
 from registry.insight.services import Usual, instances_of, signals_of
 from registry.insight.shared import Shared
 from registry.insight.sight import HIDDEN
 from registry.insight.topology import Also, topology_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 
     from meshway.model.document import Spec
     from registry.gateways import GatewayState
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from registry.insight.comparing import Spans, Versions
     from registry.insight.effect import DocumentKey, Effect
     from registry.insight.figures import Metric
+    from registry.insight.narrowing import Narrowing
     from registry.insight.reading import Reading
     from registry.insight.series import By, Series
     from registry.insight.services import ServiceSignals
@@ -55,24 +56,6 @@ class Span(NamedTuple):
     end: float
 
 
-class RuleUse(msgspec.Struct, frozen=True, kw_only=True):
-    """last_used: seconds since 1970, to 10 s; null: never in the time that is kept."""
-
-    name: str
-    figures: Figures
-    last_used: float | None
-
-
-class RouteUse(msgspec.Struct, frozen=True, kw_only=True):
-    """figures: of all its rules. rules: those that had calls, in the span or before."""
-
-    namespace: str
-    name: str
-    figures: Figures
-    last_used: float | None
-    rules: list[RuleUse]
-
-
 class Asking:
     """gateways: what they say of themselves now. budgets: what is left of those of objectives, by service, None: there
     are none; it raises StoreUnavailable."""
@@ -89,10 +72,11 @@ class Asking:
         self._view = view
         self._gateways = gateways
         self._usual = Usual(reading)
-        # The same for all who ask within two seconds: gateways report no oftener.
+        # The same for all who ask within two seconds: gateways report no oftener. What is dear holds longer.
         self._edges: Shared[Rows] = Shared(reading.wall, REPORTED_S)
         self._signals: Shared[dict[str, ServiceSignals]] = Shared(reading.wall, REPORTED_S)
         self._maps: Shared[Topology] = Shared(reading.wall, REPORTED_S)
+        self._series: Shared[Series] = Shared(reading.wall, REPORTED_S)
         self._branchings: dict[str, tuple[Branching, ...]] = {}
         self._branched_at = -1
 
@@ -102,17 +86,16 @@ class Asking:
         return [each for each in found.values() if namespace in (None, each.namespace)]
 
     async def topology(self, span: Span, sight: Sight, asked: Asked) -> Topology:
-        return await self._maps.get(
-            (asked, sight, *self._lasting(span)[:2]), lambda: self._topology(span, sight, asked)
-        )
+        return await self._maps.get((asked, sight, self._when(span)), lambda: self._topology(span, sight, asked))
 
     async def _edges_of(self, span: Span, sight: Sight) -> Rows:
         """None of the rows is to be changed."""
-        key = (sight, *self._lasting(span)[:2])
-        return await self._edges.get(key, lambda: self._reading.rows(EDGES, *span, sight.edge))
+        key = (sight, self._when(span))
+        name = ("edge", sight)
+        return await self._edges.get(key, lambda: self._reading.counted(EDGES, *span, name, sight.edge))
 
     async def _services(self, span: Span, sight: Sight) -> dict[str, ServiceSignals]:
-        key = (sight, self._view.revision, *self._lasting(span)[:2])
+        key = (sight, self._view.revision, self._when(span))
         return await self._signals.get(key, lambda: self._work_out_services(span, sight))
 
     async def _topology(self, span: Span, sight: Sight, asked: Asked) -> Topology:
@@ -159,32 +142,31 @@ class Asking:
         return span.end >= self._reading.wall() - _NOW_S
 
     async def series(
-        self,
-        span: Span,
-        sight: Sight,
-        metric: Metric,
-        by: By,
-        *,
-        step_s: int | None,
-        only: Callable[[Key], bool],
+        self, span: Span, sight: Sight, metric: Metric, by: By, *, step_s: int | None, only: Narrowing = ALL
     ) -> Series:
         """step_s: None: what gives about a hundred points. only: which rows, by the key of their section."""
         section = SECTION_OF[by]
         see = {EDGES: sight.edge, ROUTES: sight.route, INSTANCES: sight.instance}[section]
+        name_of = line_of(by)
 
         def sort(key: Key) -> Key | None:
             seen = see(key)
-            return seen if seen is not None and only(seen) else None
+            return (name_of(seen),) if seen is not None and only.takes(seen) else None
 
         now = self._reading.wall()
         finest_s = finest_step_s(span.first, now, self._reading.kept_s())
         step_s = max(step_s or _step_s(span.end - span.first), finest_s)
         coarsest_s = max(each for each in STEPS_S if each <= step_s)
-        first = int(span.first // step_s) * step_s
-        end = int(-(-span.end // step_s) * step_s)
-        drawing = Drawing(metric, by, sort, first=first, end=end, step_s=step_s, now=now)
-        await self._reading.each(section, first, span.end, coarsest_s, drawing.add)
-        return drawing.told()
+        steps = range(int(span.first // step_s) * step_s, int(-(-span.end // step_s) * step_s), step_s)
+
+        async def draw() -> Series:
+            drawing = Drawing(metric, by, steps, now=now)
+            name = (by, sight, only)
+            await self._reading.stepped(section, steps, span.end, coarsest_s, name, sort, drawing.add)
+            return drawing.told()
+
+        key = (metric, by, sight, only, step_s, self._when(span))
+        return await self._series.get(key, draw)
 
     async def versions(self, span: Span, sight: Sight, service: str, versions: tuple[str, ...]) -> Versions:
         rows = await self._reading.rows(INSTANCES, *span, sight.instance)
@@ -206,22 +188,10 @@ class Asking:
 
     async def routes(self, span: Span, sight: Sight, namespace: str | None = None) -> list[RouteUse]:
         """All Routes there are, and those that had calls in the span."""
-        rows = await self._reading.rows(ROUTES, *span, lambda key: _rule_of(sight.route(key)))
-        used = await self._reading.last_used()
-        span_s = self._lasting(span)[2]
-        rules: dict[str, dict[str, Row]] = {
-            f"{place}/{name}": {} for place, name in self._view.documents.get("Route", {}) if sight.sees(place)
-        }
-        for (route, rule), row in rows.items():
-            rules.setdefault(route, {})[rule] = row
-        for route, rule in used:
-            if route in rules:
-                rules[route].setdefault(rule, Row((route, rule)))
-        return [
-            _route_use(route, of, used, span_s)
-            for route, of in sorted(rules.items())
-            if namespace in (None, route.partition("/")[0])
-        ]
+        rows = await self._reading.counted(ROUTES, *span, ("rule", sight), lambda key: rule_of(sight.route(key)))
+        names = [f"{place}/{name}" for place, name in self._view.documents.get("Route", {}) if sight.sees(place)]
+        found = route_uses(names, rows, await self._reading.last_used(), self._lasting(span)[2])
+        return [each for each in found if namespace in (None, each.namespace)]
 
     async def consumers(self, span: Span, sight: Sight, namespace: str | None = None) -> list[ConsumerUse]:
         """All Consumers there are, and what they called in the span. Raises StoreUnavailable."""
@@ -276,13 +246,11 @@ class Asking:
         return await asyncio.to_thread(lambda: figures_of(summed(rows.values()), self._lasting(span)[2]))
 
     async def _work_out_services(self, span: Span, sight: Sight) -> dict[str, ServiceSignals]:
-        rows: Rows = {}
-        for (_, service), row in (await self._edges_of(span, sight)).items():  # who calls may be hidden
-            if service and service != HIDDEN:
-                if (known_row := rows.get((service,))) is None:
-                    rows[(service,)] = row.copied((service,))
-                else:
-                    known_row.add(row)
+        def sort(key: Key) -> Key | None:
+            seen = sight.edge(key)  # who calls may be hidden
+            return (seen[1],) if seen is not None and seen[1] and seen[1] != HIDDEN else None
+
+        rows = await self._reading.counted(EDGES, *span, ("service", sight), sort)
         known = {f"{namespace}/{name}" for namespace, name in self._view.service_keys("-")}
         names = sorted(name for name in known | {key[0] for key in rows} if sight.sees(name))
         is_now = self._is_now(span)
@@ -296,6 +264,13 @@ class Asking:
             budgets=await self._budgets() if is_now and self._budgets is not None else {},
             span_s=self._lasting(span)[2],
         )
+
+    def _when(self, span: Span) -> Hashable:
+        """What spans have in common that are told the same: those of now go on, and what is known of them holds for a
+        moment; the others stay."""
+        if self._is_now(span):
+            return round(span.end - span.first), (self._reading.wall() - span.end) // REPORTED_S
+        return self._lasting(span)[:2]
 
     def _lasting(self, span: Span) -> tuple[float, float, float]:
         """Where what is read begins and ends, and how long that has lasted."""
@@ -315,20 +290,3 @@ def _step_s(span_s: float) -> int:
 def has_too_many(span: Span, step_s: int) -> bool:
     """Whether a series of it would have more points than one may have."""
     return (span.end - span.first) / step_s > MOST_POINTS
-
-
-def _rule_of(key: Key | None) -> Key | None:
-    return None if key is None or not key[0] else key[:2]
-
-
-def _route_use(route: str, rules: dict[str, Row], used: dict[tuple[str, str], int], span_s: float) -> RouteUse:
-    namespace, _, name = route.partition("/")
-    total = Row(())
-    for row in rules.values():
-        total.add(row)
-    uses = [
-        RuleUse(name=rule, figures=figures_of(row, span_s), last_used=used.get((route, rule)))
-        for rule, row in sorted(rules.items())
-    ]
-    last = max((use.last_used for use in uses if use.last_used is not None), default=None)
-    return RouteUse(namespace=namespace, name=name, figures=figures_of(total, span_s), last_used=last, rules=uses)

@@ -59,8 +59,8 @@ def judged(signs: Signs) -> Judged:
     if row.calls >= LEAST_CALLS and (share := row.failed / row.calls) >= WARN_SHARE:
         health: Health = "bad" if share >= BAD_SHARE else "warn"
         found.append((health, f"{share:.1%} of calls fail", Cause("failures", {"share": share})))
-    p95_s, usual_s = row.quantile_s(0.95), signs.usual_p95_s
-    if row.calls >= LEAST_CALLS and usual_s and p95_s > SLOW * usual_s:
+    usual_s = signs.usual_p95_s
+    if row.calls >= LEAST_CALLS and usual_s and (p95_s := row.quantile_s(0.95)) > SLOW * usual_s:
         words = f"p95 {p95_s * 1e3:.0f} ms, at this hour it is {usual_s * 1e3:.0f} ms"
         found.append(("warn", words, Cause("slow", {"p95_ms": p95_s * 1e3, "usual_ms": usual_s * 1e3})))
     passing: dict[str, float] = {"passing": instances.passing, "known": instances.known}

@@ -17,7 +17,7 @@ import msgspec
 
 from meshway.problem import Problem, soon
 from meshway.telemetry import CONSUMERS, EDGES, INSTANCES, ROUTES, TRACKS, Row
-from registry.insight.packing import compressed, encoded
+from registry.insight.packing import Sections, compressed, encoded
 from registry.store.insight import take_report
 from registry.store.interface import StoreUnavailable
 
@@ -43,21 +43,28 @@ _log = logging.getLogger("registry.insight")
 class _Taken(msgspec.Struct, frozen=True):
     report: Numbers
     slot: int
+    sections: Sections
     encoded: bytes
     answer: asyncio.Future[None]
 
 
 class Ingest:
-    """version_of: of an instance, by namespace, service and id; "": it has none. wall: seconds since 1970.
+    """version_of: of an instance, by namespace, service and id; "": it has none. wall: seconds since 1970. kept: told
+    of each report that is in the store by now: node, boot, sequence, and its rows.
 
     reports, doubled, late, refused: since the start, those that count, that were counted before, that came too late,
     and that were turned away.
     """
 
     def __init__(
-        self, store: InsightStore, version_of: Callable[[tuple[str, str, str]], str], wall: Callable[[], float]
+        self,
+        store: InsightStore,
+        version_of: Callable[[tuple[str, str, str]], str],
+        wall: Callable[[], float],
+        kept: Callable[[tuple[str, str, int], Sections], None] = lambda _, __: None,
     ) -> None:
         self._store = store
+        self._kept = kept
         self._version_of = version_of
         self._wall = wall
         self._waiting: deque[_Taken] = deque()
@@ -77,7 +84,7 @@ class Ingest:
             self.refused += 1
             answer.set_exception(_busy("too many reports wait for the store"))
         else:
-            sections = {
+            sections: Sections = {
                 EDGES: report.edges,
                 ROUTES: report.routes,
                 INSTANCES: [self._versioned(row) for row in report.instances],
@@ -85,7 +92,7 @@ class Ingest:
                 TRACKS: report.tracks,
             }
             body = encoded(sections)
-            self._waiting.append(_Taken(report, int(at) // SLOT_S * SLOT_S, body, answer))
+            self._waiting.append(_Taken(report, int(at) // SLOT_S * SLOT_S, sections, body, answer))
             self._bytes += len(body)
             self._woken.set()
         return answer
@@ -127,7 +134,9 @@ class Ingest:
         counted = sum(bool(position) for position in rows[::2])
         self.reports += counted
         self.doubled += len(batch) - counted
-        for taken in batch:
+        for taken, position in zip(batch, rows[::2], strict=True):
+            if position:
+                self._kept((taken.report.node, taken.report.boot, taken.report.sequence), taken.sections)
             if not taken.answer.done():
                 taken.answer.set_result(None)
 

@@ -44,9 +44,9 @@ class Insight:
             row = view.instance(key)
             return "" if row is None else row.instance.version or ""
 
-        self.ingest = Ingest(numbers, version_of, wall)
-        self.rolling = Rolling(numbers, lambda: store.lead(_LEAD), wall, kept_s=kept_s)
         self.reading = Reading(numbers, wall, kept_s=kept_s)
+        self.ingest = Ingest(numbers, version_of, wall, self.reading.heard)
+        self.rolling = Rolling(numbers, lambda: store.lead(_LEAD), wall, kept_s=kept_s)
         self.requests = requests
         self.spans = spans
 

@@ -3,19 +3,21 @@
 import math
 import operator
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from meshway.telemetry import Row
 
+Sections = Mapping[str, Sequence[Row]]
 _MOST: Final = 2**53  # of a count, as rows are read
 _COUNTS: Final = ("calls", "failed", "rejected", "retries", "bytes_in", "bytes_out", "limited", "shed", "mutual")
 _LEVEL: Final = 1  # a third of the size for a tenth of level 6's time
 _counts: Final = operator.attrgetter(*_COUNTS)
 _encode: Final = msgspec.msgpack.Encoder().encode
 _rows: Final = msgspec.msgpack.Decoder(list[Row])
+_raw: Final = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
 _sections: Final = msgspec.msgpack.Decoder(dict[str, list[Row]])
 
 
@@ -29,7 +31,7 @@ def unpack(value: bytes) -> list[Row]:
     return _rows.decode(zlib.decompress(value))
 
 
-def encoded(sections: dict[str, Sequence[Row]]) -> bytes:
+def encoded(sections: Sections) -> bytes:
     """Of a report, to be compressed elsewhere."""
     return _encode(sections)
 
@@ -40,6 +42,12 @@ def compressed(sections: bytes) -> bytes:
 
 def unpack_sections(value: bytes) -> dict[str, list[Row]]:
     return _sections.decode(zlib.decompress(value))
+
+
+def unpack_section(value: bytes, section: str) -> list[Row]:
+    """One of a report; the others are not made objects of."""
+    rows = _raw.decode(zlib.decompress(value)).get(section)
+    return [] if rows is None else _rows.decode(rows)
 
 
 def _bounded(row: Row) -> Row:

@@ -7,53 +7,76 @@ reports are read at one moment, and points that a coarser one holds too are left
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from meshway.telemetry import CONSUMERS, ROUTES, Key, Row, Rows
+from meshway.telemetry import CONSUMERS, EDGES, ROUTES, Key, Row, Rows
 from registry.insight.ingest import SLOT_S
-from registry.insight.packing import unpack, unpack_sections
-from registry.insight.rolling import HOUR_S, KEPT_S, STEPS_S, add_all, credential_used
+from registry.insight.packing import Sections, unpack, unpack_section
+from registry.insight.pieces import pieces_of
+from registry.insight.rolling import HOUR_S, KEPT_S, credential_used
 from registry.insight.shelf import Shelf, weight_of
-from registry.store.insight import PointKey, point_value, points_within, reports_within, uses
+from registry.insight.sums import add_all, copied, merged, take_away
+from registry.store.insight import (
+    PointKey,
+    point_value,
+    points_within,
+    report_keys_within,
+    report_value,
+    reports_within,
+    uses,
+)
 from registry.store.interface import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 
     from registry.store.insight import InsightStore
+    from registry.store.steps import Step
 
-# Kept for the next who asks, as weights of a shelf: points unpacked, what was added up of them and nothing came to, and
-# reports of the last seconds.
+# Kept for the next who asks, as weights of a shelf: points unpacked, what was added up of them, and reports of the last
+# seconds.
 _MOST_POINTS: Final = 600_000
-_MOST_SUMS: Final = 400_000
-_MOST_REPORTS: Final = 400_000
-_MOST_COUNTS: Final = 400_000
+_MOST_SUMS: Final = 800_000
+_MOST_REPORTS: Final = 800_000
+# Of two seconds a row has few buckets: they are not counted.
+_REPORTED_ROW, _REPORT_WEIGHT = 14, 10
+# By those who show now; the others are read when they are asked for.
+_ASKED_OFTEN: Final = (EDGES, ROUTES)
+# Reports are made points of meanwhile; then what is asked is looked for anew.
+_TRIES: Final = 5
 _AT_ONCE: Final = 2
 _TURN_S: Final = 10.0
-
-
-class Piece(NamedTuple):
-    """A part of a span that points of one step cover. end: not included."""
-
-    step_s: int
-    first: int
-    end: int
+_T = TypeVar("_T")
 
 
 class _Report(NamedTuple):
-    """As it stands in the store."""
+    """As it stands in the store. value: b"": not read yet."""
 
     node: str
     boot: str
     sequence: int
     at: int
-    value: bytes
+    value: bytes = b""
 
 
 class _Found(NamedTuple):
     points: list[PointKey]
     reports: list[_Report]
+
+
+PartKey = tuple[object, ...]
+
+
+class Sum(NamedTuple):
+    """What these parts come to. parts: by what they are known by."""
+
+    parts: Mapping[PartKey, PointKey | _Report]
+    rows: Rows
+
+
+class _Gone(Exception):
+    """A report is in a point by now."""
 
 
 class Reading:
@@ -71,53 +94,117 @@ class Reading:
         self.kept_s = kept_s
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._points: Shelf[PointKey, list[Row]] = Shelf(_MOST_POINTS)
-        self._sums: Shelf[tuple[str, tuple[object, ...]], Rows] = Shelf(_MOST_SUMS)
-        self._counts: Shelf[tuple[tuple[object, ...], Hashable], Rows] = Shelf(_MOST_COUNTS)
-        self._reports: Shelf[tuple[str, str, int], dict[str, list[Row]]] = Shelf(_MOST_REPORTS)
+        self._sums: Shelf[Hashable, Sum] = Shelf(_MOST_SUMS)
+        self._reports: Shelf[tuple[str, str, int, str], Sequence[Row]] = Shelf(_MOST_REPORTS)
+
+    def heard(self, name: tuple[str, str, int], sections: Sections) -> None:
+        """What a report says that is in the store: not read from there again. name: its node, boot and sequence."""
+        for section in _ASKED_OFTEN:
+            self._keep((*name, section), sections.get(section, ()))
 
     async def rows(
         self, section: str, first: float, end: float, key_of: Callable[[Key], Key | None] = lambda key: key
     ) -> Rows:
-        """Of a section, added up. key_of: what is added under one key; None: what is left out. first, end: seconds
-        since 1970, taken to the steps that are still kept. Raises StoreUnavailable."""
-        async with self._turn():
-            return await self._rows(section, first, end, key_of)
+        """Of a section, added up, for one who asks once. key_of: what is added under one key; None: what is left out.
+        first, end: seconds since 1970, taken to the steps that are still kept. Raises StoreUnavailable."""
+        total: Rows = {}
+        await self.each(section, first, end, HOUR_S, lambda _, rows: add_all(total, rows, key_of))
+        return total
 
     async def counted(
         self, section: str, first: float, end: float, name: Hashable, key_of: Callable[[Key], Key | None]
     ) -> Rows:
-        """As `rows`, for one who asks for the last minutes again and again: what each point comes to by the new keys is
-        kept. name: of `key_of`, and of the section. Raises StoreUnavailable."""
-        async with self._turn():
-            found = await self._find(section, first, end, HOUR_S)
-            total: Rows = {}
+        """As `rows`, for those who ask for the last minutes again and again: only what came and went since is counted.
+        name: of `key_of`. Raises StoreUnavailable."""
+
+        async def count() -> Rows:
+            found = await self._find_keys(section, first, end, HOUR_S)
+            # Apart, since each changes at its own pace: by the minute, every 10 s, every 2 s.
+            groups: dict[Hashable, list[PointKey | _Report]] = {}
+            for point in found.points:
+                groups.setdefault((int(end - first), point.step_s > SLOT_S), []).append(point)
+            for report in found.reports:
+                groups.setdefault(report.at, []).append(report)
+            sums = [
+                await self._moved(section, (section, name, group), parts, key_of) for group, parts in groups.items()
+            ]
+            return await asyncio.to_thread(merged, sums)
+
+        return await self._settled(count)
+
+    async def stepped(
+        self,
+        section: str,
+        steps: range,
+        end: float,
+        coarsest_s: int,
+        name: Hashable,
+        key_of: Callable[[Key], Key | None],
+        take: Callable[[int, Rows], None],
+    ) -> None:
+        """As `counted`, each step by itself, in the order of time. steps: where they begin, seconds since 1970. take:
+        told the begin of a step that has rows, and these, which are not to be changed. Raises StoreUnavailable."""
+
+        async def count() -> list[tuple[int, Rows]]:
+            found = await self._find_keys(section, steps.start, end, coarsest_s)
+            groups: dict[int, list[PointKey | _Report]] = {}
             parts: list[PointKey | _Report] = [*found.points, *found.reports]
             for part in parts:
-                await add_all(total, (await self._count(section, part, name, key_of)).values())
-            return total
+                if part.at in range(steps.start, steps.stop):
+                    groups.setdefault(steps.start + (part.at - steps.start) // steps.step * steps.step, []).append(part)
+            return [
+                (begin, await self._moved(section, (section, name, begin, steps.step), parts, key_of))
+                for begin, parts in sorted(groups.items())
+            ]
 
-    async def _count(
-        self, section: str, part: PointKey | _Report, name: Hashable, key_of: Callable[[Key], Key | None]
+        for begin, rows in await self._settled(count):
+            take(begin, rows)
+
+    async def _settled(self, count: Callable[[], Awaitable[_T]]) -> _T:
+        async with self._turn():
+            for _ in range(_TRIES):
+                with suppress(_Gone):
+                    return await count()
+        raise StoreUnavailable("numbers are rolled up faster than they can be read")
+
+    async def _moved(
+        self, section: str, group: Hashable, parts: Sequence[PointKey | _Report], key_of: Callable[[Key], Key | None]
     ) -> Rows:
-        kept_as = (tuple(part if isinstance(part, PointKey) else part[:3]), name)
-        known = self._counts.get(kept_as)
-        if known is None:
-            known = await asyncio.to_thread(_summed, await self._load(section, part), key_of)
-            self._counts.put(kept_as, known, weight_of(known.values()))
-        return known
+        """All of the parts as one, from what was known of the group. None of the rows is to be changed."""
+        wanted: dict[PartKey, PointKey | _Report] = {part[:4]: part for part in parts}
+        known = self._sums.get(group)
+        if known is not None and known.parts.keys() == wanted.keys():
+            return known.rows
+        rows, come = await self._left(section, known, wanted, key_of)
+        for part in come:
+            await asyncio.to_thread(add_all, rows, await self._load(section, part), key_of)
+        self._sums.put(group, Sum(wanted, rows), weight_of(rows.values()))
+        return rows
 
-    async def _rows(self, section: str, first: float, end: float, key_of: Callable[[Key], Key | None]) -> Rows:
-        found = await self._find(section, first, end, HOUR_S)
-        coarse = [each for each in found.points if each.step_s > SLOT_S]
-        fine = [each for each in found.points if each.step_s == SLOT_S]
-        total: Rows = {}
-        # Apart, since each changes at its own pace: by the minute, every 10 s, every 2 s.
-        for parts in (coarse, fine, found.reports):
-            await add_all(total, renamed((await self._sum(section, parts)).values(), key_of))
-        return total
+    async def _left(
+        self,
+        section: str,
+        known: Sum | None,
+        wanted: Mapping[PartKey, PointKey | _Report],
+        key_of: Callable[[Key], Key | None],
+    ) -> tuple[Rows, list[PointKey | _Report]]:
+        """What is known of the parts that are wanted still, and those that are to be added to it."""
+        if known is None:
+            return {}, list(wanted.values())
+        come = [part for key, part in wanted.items() if key not in known.parts]
+        gone = [part for key, part in known.parts.items() if key not in wanted]
+        if len(come) + len(gone) >= len(wanted) or any(isinstance(part, _Report) for part in gone):
+            return {}, list(wanted.values())
+        rows = await asyncio.to_thread(copied, known.rows)
+        for part in gone:
+            forgotten = await self._load(section, part)
+            if not forgotten:
+                return {}, list(wanted.values())
+            await asyncio.to_thread(take_away, rows, forgotten, key_of)
+        return rows, come
 
     async def each(
-        self, section: str, first: float, end: float, coarsest_s: int, take: Callable[[int, list[Row]], None]
+        self, section: str, first: float, end: float, coarsest_s: int, take: Callable[[int, Sequence[Row]], None]
     ) -> None:
         """Of a section, in the order of time, one after the other: all of a long span at once are gigabytes.
 
@@ -144,16 +231,27 @@ class Reading:
             self._places.release()
 
     async def _find(self, section: str, first: float, end: float, coarsest_s: int) -> _Found:
+        """With what reports say."""
+        return await self._ask(section, first, end, coarsest_s, reports_within)
+
+    async def _find_keys(self, section: str, first: float, end: float, coarsest_s: int) -> _Found:
+        """Reports are thousands of rows: those that were counted are not read again."""
+        return await self._ask(section, first, end, coarsest_s, report_keys_within)
+
+    async def _ask(
+        self, section: str, first: float, end: float, coarsest_s: int, reports: Callable[[int, int], Step]
+    ) -> _Found:
         pieces = pieces_of(first, end, self.wall(), coarsest_s, self.kept_s())
         if not pieces:
             return _Found([], [])
         steps = [points_within(piece.step_s, section, piece.first, piece.end) for piece in pieces]
-        *keys, reports = await self._store.read([*steps, reports_within(pieces[0].first, pieces[-1].end)])
-        return _Found([PointKey(*row) for rows in keys for row in rows], [_Report(*row) for row in reports])
+        *keys, told = await self._store.read([*steps, reports(pieces[0].first, pieces[-1].end)])
+        return _Found([PointKey(*row) for rows in keys for row in rows], [_Report(*row) for row in told])
 
-    async def _load(self, section: str, part: PointKey | _Report) -> list[Row]:
+    async def _load(self, section: str, part: PointKey | _Report) -> Sequence[Row]:
+        """Raises _Gone."""
         if isinstance(part, _Report):
-            return self._unpacked(part, section)
+            return await self._reported(section, part)
         rows = self._points.get(part)
         if rows is None:
             (values,) = await self._store.read([point_value(part)])
@@ -163,25 +261,24 @@ class Reading:
             self._points.put(part, rows, weight_of(rows))
         return rows
 
-    async def _sum(self, section: str, parts: Sequence[PointKey | _Report]) -> Rows:
-        """All of the parts as one; none of the rows is to be changed. What others asked for just now is known."""
-        if not parts:
-            return {}
-        name = (section, tuple(part if isinstance(part, PointKey) else part[:3] for part in parts))
-        known = self._sums.get(name)
-        if known is None:
-            known = {}
-            for part in parts:
-                await add_all(known, await self._load(section, part))
-            self._sums.put(name, known, weight_of(known.values()))
-        return known
+    async def _reported(self, section: str, report: _Report) -> Sequence[Row]:
+        if not report.value and self._reports.get((*report[:3], section)) is None:
+            (values,) = await self._store.read([report_value(*report[:3])])
+            if not values:
+                raise _Gone
+            report = report._replace(value=values[0][0])
+        return self._unpacked(report, section)
 
-    def _unpacked(self, report: _Report, section: str) -> list[Row]:
-        sections = self._reports.get(report[:3])
-        if sections is None:
-            sections = unpack_sections(report.value)
-            self._reports.put(report[:3], sections, sum(map(weight_of, sections.values())))
-        return sections.get(section, [])
+    def _unpacked(self, report: _Report, section: str) -> Sequence[Row]:
+        name = (*report[:3], section)
+        rows = self._reports.get(name)
+        if rows is None:
+            rows = unpack_section(report.value, section)
+            self._keep(name, rows)
+        return rows
+
+    def _keep(self, name: tuple[str, str, int, str], rows: Sequence[Row]) -> None:
+        self._reports.put(name, rows, _REPORT_WEIGHT + _REPORTED_ROW * len(rows))
 
     async def last_used(self) -> dict[tuple[str, str], int]:
         """When a rule of a Route was used last, by both names, and a Consumer's credential (`credential_used`); seconds
@@ -198,67 +295,3 @@ class Reading:
                 name = credential_used(row.key)
                 found[name] = max(found.get(name, 0), report.at)
         return found
-
-
-def _summed(rows: Iterable[Row], key_of: Callable[[Key], Key | None]) -> Rows:
-    """For a thread."""
-    total: Rows = {}
-    for row in rows:
-        key = key_of(row.key)
-        if key is None:
-            continue
-        if (known := total.get(key)) is None:
-            total[key] = row.copied(key)
-        else:
-            known.add(row)
-    return total
-
-
-def renamed(rows: Iterable[Row], key_of: Callable[[Key], Key | None]) -> Iterable[Row]:
-    for row in rows:
-        key = key_of(row.key)
-        if key == row.key:
-            yield row
-        elif key is not None:
-            yield row.copied(key)
-
-
-def pieces_of(first: float, end: float, now: float, coarsest_s: int, kept_s: dict[int, float]) -> list[Piece]:
-    """A span cut into steps: what is still kept of fine steps decides how near its ends are met; they are moved
-    outwards."""
-    steps = [step_s for step_s in STEPS_S if step_s <= coarsest_s]
-    low, high = span_of(first, end, now, kept_s)
-    if low >= high:
-        return []
-    left: list[Piece] = []
-    right: list[Piece] = []
-    for step_s, coarser_s in zip(steps, [*steps[1:], 0], strict=True):
-        inner_low = _up(low, coarser_s) if coarser_s else high
-        inner_high = _down(high, coarser_s) if coarser_s else low
-        if not coarser_s or inner_low >= inner_high:
-            middle = Piece(step_s, low, high)
-            break
-        if low < inner_low:
-            left.append(Piece(step_s, low, inner_low))
-        if inner_high < high:
-            right.append(Piece(step_s, inner_high, high))
-        low, high = inner_low, inner_high
-    return [*left, middle, *reversed(right)]
-
-
-def span_of(first: float, end: float, now: float, kept_s: dict[int, float]) -> tuple[int, int]:
-    """Where what is read of a span begins and ends."""
-    return _down(first, finest_step_s(first, now, kept_s)), _up(end, finest_step_s(end, now, kept_s))
-
-
-def finest_step_s(at: float, now: float, kept_s: dict[int, float]) -> int:
-    """The shortest time that can be told apart at `at`."""
-    return next((step_s for step_s in STEPS_S if at >= now - kept_s[step_s] + step_s), HOUR_S)
-
-
-def _down(at: float, step_s: int) -> int:
-    return int(at // step_s) * step_s
-
-
-def _up(at: float, step_s: int) -> int:
-    return -int(-at // step_s) * step_s

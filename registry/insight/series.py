@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import msgspec
 
-from meshway.telemetry import EDGES, INSTANCES, ROUTES, Key, Row
+from meshway.telemetry import EDGES, INSTANCES, ROUTES, Key, Row, Rows
 from registry.insight.figures import Metric, figure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 By = Literal["total", "namespace", "service", "source", "route", "rule", "status", "flag", "instance", "version"]
 BYS: Final[tuple[By, ...]] = get_args(By)
@@ -69,56 +69,31 @@ def line_of(by: By) -> Callable[[Key], str]:
 class Drawing:
     """Takes what there was in the order of time, and keeps figures of steps that are past: few at once are rows."""
 
-    def __init__(
-        self,
-        metric: Metric,
-        by: By,
-        sort: Callable[[Key], Key | None],
-        *,
-        first: int,
-        end: int,
-        step_s: int,
-        now: float,
-    ) -> None:
-        """sort: a key as it may be seen, None: not at all. end: not included. now: no step is longer than it has
-        lasted."""
+    def __init__(self, metric: Metric, by: By, steps: range, *, now: float) -> None:
+        """steps: where they begin, seconds since 1970. now: no step is longer than it has lasted."""
         self._metric = metric
         self._by = by
-        self._sort = sort
-        self._name_of = line_of(by)
-        self._first = first
-        self._step_s = step_s
-        self._lasted = [max(min(step_s, now - begin), 1.0) for begin in range(first, end, step_s)]
+        self._steps = steps
+        self._lasted = [max(min(steps.step, now - begin), 1.0) for begin in steps]
         self._calls: dict[str, int] = {}
         self._points: dict[str, list[float | None]] = {}
-        self._step = 0
-        self._rows: dict[str, Row] = {}
 
-    def add(self, at: int, rows: Iterable[Row]) -> None:
-        """at: their time, not before that of the last ones."""
-        step = (at - self._first) // self._step_s
-        if not 0 <= step < len(self._lasted):
-            return
-        if step != self._step:
-            self._close()
-            self._step = step
-        for row in rows:
-            if (key := self._sort(row.key)) is not None:
-                name = self._name_of(key)
-                if (known := self._rows.get(name)) is None:
-                    self._rows[name] = row.copied((name,))
-                else:
-                    known.add(row)
+    def add(self, begin: int, rows: Rows) -> None:
+        """begin: of a step, each once. rows: by the name of their line."""
+        step = self._steps.index(begin)
+        for (name,), row in rows.items():
+            self._calls[name] = self._calls.get(name, 0) + row.calls
+            points = self._points.setdefault(name, [None] * len(self._lasted))
+            points[step] = figure_of(row, self._metric, self._lasted[step])
 
     def told(self) -> Series:
-        self._close()
         ranked = sorted(self._calls, key=lambda name: (-self._calls[name], name))
         nothing = [figure_of(Row(()), self._metric, span_s) for span_s in self._lasted]
         return Series(
             metric=self._metric,
             by=self._by,
-            first=self._first,
-            step_s=self._step_s,
+            first=self._steps.start,
+            step_s=self._steps.step,
             lines=[
                 Line(
                     name,
@@ -131,10 +106,3 @@ class Drawing:
             ],
             left_out=max(len(ranked) - MOST_LINES, 0),
         )
-
-    def _close(self) -> None:
-        rows, self._rows = self._rows, {}
-        for name, row in rows.items():
-            self._calls[name] = self._calls.get(name, 0) + row.calls
-            points = self._points.setdefault(name, [None] * len(self._lasted))
-            points[self._step] = figure_of(row, self._metric, self._lasted[self._step])

@@ -169,12 +169,9 @@ class LiveTopics:
         span = Span(now - shown.window_s, now)
         found = await self._asking.services(span, shown.sight, shown.namespace)
         items = [each for each in found if not shown.services or f"{each.namespace}/{each.name}" in shown.services]
-        return self._tell(
-            shown,
-            _encode(items),
-            lambda: {"first": span.first, "end": span.end, "window_s": shown.window_s, "items": items},
-            "signals",
-        )
+        state = _encode(items)
+        about = {"first": span.first, "end": span.end, "window_s": shown.window_s, "items": msgspec.Raw(state)}
+        return self._tell(shown, state, lambda: about, "signals")
 
     def _tell(
         self, key: Shown | Literal["gateways"], state: bytes, body: Callable[[], Mapping[str, object]], topic: Topic

@@ -14,7 +14,7 @@ from meshway.problem import Problem
 from meshway.telemetry import TRACKS, Row
 from registry.documents.rollouts import state_key, state_of
 from registry.insight.ingest import SLOT_S
-from registry.insight.reading import finest_step_s
+from registry.insight.pieces import finest_step_s
 from registry.revisions.acts import ASKING
 from registry.rollouts.judging import judged
 from registry.rollouts.writes import Ask, Turn, principal_of

@@ -78,6 +78,16 @@ _REPORTS: Final = Query(
     .where(_REPORT.at >= _whole("first"), _REPORT.at < _whole("end"))
     .order_by(_REPORT.at)
 )
+_REPORT_KEYS: Final = Query(
+    select(_REPORT.node, _REPORT.boot, _REPORT.sequence, _REPORT.at)
+    .where(_REPORT.at >= _whole("first"), _REPORT.at < _whole("end"))
+    .order_by(_REPORT.at)
+)
+_REPORT_VALUE: Final = Query(
+    select(_REPORT.value).where(
+        _REPORT.node == _text("of_node"), _REPORT.boot == _text("of_boot"), _REPORT.sequence == _whole("number")
+    )
+)
 _REPORT_SLOTS: Final = Query(
     select(_REPORT.at).where(_REPORT.at < _whole("end")).distinct().order_by(_REPORT.at).limit(_whole("count"))
 )
@@ -164,6 +174,15 @@ def take_report(
 def reports_within(first: int, end: int) -> Step:
     """node, boot, sequence, at, value."""
     return Step(_REPORTS, {"first": first, "end": end})
+
+
+def report_keys_within(first: int, end: int) -> Step:
+    """node, boot, sequence, at."""
+    return Step(_REPORT_KEYS, {"first": first, "end": end})
+
+
+def report_value(node: str, boot: str, sequence: int) -> Step:
+    return Step(_REPORT_VALUE, {"of_node": node, "of_boot": boot, "number": sequence})
 
 
 def report_slots(end: int, count: int) -> Step:

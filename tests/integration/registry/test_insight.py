@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,16 @@ import pytest
 from meshway.histogram import bucket_of
 from meshway.problem import Problem
 from meshway.tasks import spawn
-from meshway.telemetry import EDGES, INSTANCES, Numbers, Row, summed
+from meshway.telemetry import EDGES, INSTANCES, Numbers, Row, Rows, summed
 from registry.insight.ingest import Ingest
 from registry.insight.reading import Reading
 from registry.insight.rolling import KEPT_S, Rolling
-from registry.store.insight import InsightStore, sizes
+from registry.store.insight import InsightStore, PointKey, point_value, report_value, sizes
 from registry.store.insight_file import InsightFile
 from registry.store.postgres.insight import PostgresInsight
 from registry.store.postgres.migrate import prepare
+from registry.store.steps import Row as StoredRow
+from registry.store.steps import Step
 from tests.parts.clock import ManualClock
 
 BEGIN = 1_800_000_000.0
@@ -43,6 +45,19 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await found.close()
 
 
+class Watched(InsightFile):
+    """values: what the numbers themselves were read of, as often as they were."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.values: list[object] = []
+
+    async def read(self, steps: Sequence[Step]) -> list[list[StoredRow]]:
+        values = {point_value(PointKey(0, 0, "", "")).query, report_value("", "", 0).query}
+        self.values += [step.values for step in steps if step.query in values]
+        return await super().read(steps)
+
+
 async def always() -> bool:
     return True
 
@@ -50,11 +65,12 @@ async def always() -> bool:
 class Kept:
     """The parts over one store, in a time that the test moves."""
 
-    def __init__(self, store: InsightStore, **rolling: Any) -> None:
+    def __init__(self, store: InsightStore, *, read: InsightStore | None = None, **rolling: Any) -> None:
+        """read: the same store, by which numbers are read alone."""
         self.clock = ManualClock(BEGIN)
-        self.ingest = Ingest(store, lambda key: "v1" if key[2] == "a" else "", self.clock)
+        self.reading = Reading(read or store, self.clock)
+        self.ingest = Ingest(store, lambda key: "v1" if key[2] == "a" else "", self.clock, self.reading.heard)
         self.rolling = Rolling(store, always, self.clock, **rolling)
-        self.reading = Reading(store, self.clock)
         self._boots: Counter[str] = Counter()
 
     async def __aenter__(self) -> Kept:
@@ -78,6 +94,11 @@ class Kept:
             edges=(Row(("shop/web", "shop/cart"), calls, failed, seconds=calls * seconds, buckets=buckets),),
             instances=(Row(("shop/cart", "a"), calls, failed, seconds=calls * seconds, buckets=buckets),),
         )
+
+    async def moved(self, first: float, end: float) -> Row:
+        """From what was known when it was asked last."""
+        rows = await self.reading.counted(EDGES, first, end, "service", lambda key: (key[1],))
+        return summed(rows.values())
 
     async def counted(self, first: float, end: float, section: str = EDGES) -> Row:
         return summed((await self.reading.rows(section, first, end)).values())
@@ -159,6 +180,71 @@ async def test_random_reports_count_exactly_at_every_step(store: InsightStore) -
         assert (await kept.counted(BEGIN - 7200, end + 7200)).calls == sum(truth.values())
         ((*kinds,),) = await store.read([sizes()])
         assert {row[0] for row in kinds} <= {60, 3600}, "points of 10 s are forgotten after an hour"
+
+
+async def test_who_asks_again_and_again_gets_what_one_who_asks_once_gets(store: InsightStore) -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    async with Kept(store) as kept, Kept(store) as other:  # whose reports the first one has not heard
+        for _ in range(200):
+            kept.clock.advance(chance.choice((2.0, 2.0, 10.0, 40.0)))
+            other.clock.now_s = kept.clock.now_s
+            for to, node in ((kept, "gw-1"), (other, "gw-2")):
+                at = kept.clock.now_s - chance.choice((0.0, 0.0, 30.0, 200.0))
+                failed, seconds = chance.randrange(2), chance.choice((0.001, 0.01, 0.1))
+                await to.ingest.take(
+                    to.report(chance.randrange(1, 50), at=at, node=node, failed=failed, seconds=seconds)
+                )
+            if chance.random() < 0.5:
+                await kept.rolling.turn()
+            now = kept.clock.now_s
+            once, again = await kept.counted(now - 600, now), await kept.moved(now - 600, now)
+            assert again.seconds == pytest.approx(once.seconds)
+            assert msgspec.structs.replace(again, seconds=0.0) == msgspec.structs.replace(once, seconds=0.0)
+
+
+async def test_steps_of_a_course_are_exact_whatever_is_rolled_up_between_two_looks(store: InsightStore) -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    truth: Counter[int] = Counter()
+    async with Kept(store) as kept:
+        for _ in range(80):
+            kept.clock.advance(chance.choice((2.0, 10.0, 30.0)))
+            report = kept.report(chance.randrange(1, 50), at=kept.clock.now_s - chance.choice((0.0, 100.0)))
+            truth[int((report.begun + report.ended) / 2 // 50) * 50] += report.edges[0].calls
+            await kept.ingest.take(report)
+            if chance.random() < 0.5:
+                await kept.rolling.turn()
+            steps = range(int(BEGIN) - 200, int(kept.clock.now_s) // 50 * 50 + 50, 50)
+            seen: dict[int, int] = {}
+
+            def take(begin: int, rows: Rows, seen: dict[int, int] = seen) -> None:
+                seen[begin] = summed(rows.values()).calls
+
+            await kept.reading.stepped(EDGES, steps, steps.stop, 10, "total", lambda _: ("total",), take)
+            assert seen == dict(truth)
+
+
+async def test_what_was_counted_is_not_read_again(tmp_path: Path) -> None:
+    store, read = InsightFile(tmp_path), Watched(tmp_path)
+    async with Kept(store, read=read) as kept:
+        for _ in range(60):
+            kept.clock.advance(2.0)
+            await kept.ingest.take(kept.report(5, at=kept.clock.now_s))
+            await kept.rolling.turn()
+            await kept.moved(kept.clock.now_s - 900, kept.clock.now_s)
+        read.values.clear()
+        for _ in range(30):
+            kept.clock.advance(2.0)
+            await kept.ingest.take(kept.report(5, at=kept.clock.now_s))
+            await kept.rolling.turn()
+            await kept.moved(kept.clock.now_s - 900, kept.clock.now_s)
+        # A minute: a point every ten seconds, and the one of the minute that holds them.
+        assert len(read.values) <= 7, read.values
+    await store.close()
+    await read.close()
 
 
 async def test_what_is_older_than_it_is_kept_is_forgotten(store: InsightStore) -> None:

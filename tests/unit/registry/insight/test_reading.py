@@ -10,7 +10,7 @@ from meshway.tasks import spawn
 from meshway.telemetry import Row
 from registry.insight import reading
 from registry.insight.packing import pack
-from registry.insight.reading import finest_step_s, pieces_of
+from registry.insight.pieces import finest_step_s, pieces_of
 from registry.insight.rolling import KEPT_S
 from registry.insight.series import Drawing
 from registry.store.insight import PointKey, point_value
@@ -113,11 +113,12 @@ class LongStore(SlowStore):
 async def test_a_long_span_is_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch, *, is_series: bool) -> None:
     monkeypatch.setattr(reading, "_MOST_POINTS", 10_000)
     asked = reading.Reading(LongStore(), lambda: NOW)
-    drawing = Drawing("calls", "total", lambda key: key, first=int(NOW) - 86_400, end=int(NOW), step_s=600, now=NOW)
+    steps = range(int(NOW) - 86_400, int(NOW), 600)
+    drawing = Drawing("calls", "total", steps, now=NOW)
     tracemalloc.start()
     try:
         if is_series:
-            await asked.each("edges", NOW - 86_400, NOW, 60, drawing.add)
+            await asked.stepped("edges", steps, NOW, 60, "total", lambda _: ("total",), drawing.add)
             assert sum(point or 0 for point in drawing.told().lines[0].points) == 40 * 60
         else:
             assert sum(row.calls for row in (await asked.rows("edges", NOW - 86_400, NOW)).values()) == 40 * 60

@@ -3,10 +3,11 @@ from collections.abc import Callable
 import pytest
 
 from meshway.histogram import bucket_of
-from meshway.telemetry import Key, Row
+from meshway.telemetry import Key, Row, Rows
 from registry.insight import series
 from registry.insight.figures import Metric
-from registry.insight.series import By, Drawing, Series
+from registry.insight.series import By, Drawing, Series, line_of
+from registry.insight.sums import add_all
 
 CART, PAY = ("shop/web", "shop/cart"), ("shop/cart", "bank/pay")
 
@@ -19,16 +20,26 @@ TIMED = [
     (100, [row(CART, 10), row(PAY, 1)]),
     (110, [row(CART, 30, 1.0)]),
     (120, [row(CART, 20, failed=5)]),
-    (400, [row(CART, 99)]),
 ]
 
 
 def told(
     metric: Metric, by: By = "service", sort: Callable[[Key], Key | None] = lambda key: key, *, now: float = 1_000.0
 ) -> Series:
-    drawing = Drawing(metric, by, sort, first=100, end=160, step_s=20, now=now)
-    for at, rows in TIMED:
-        drawing.add(at, rows)
+    steps, name_of = range(100, 160, 20), line_of(by)
+
+    def named(key: Key) -> Key | None:
+        seen = sort(key)
+        return None if seen is None else (name_of(seen),)
+
+    drawing = Drawing(metric, by, steps, now=now)
+    for begin in steps:
+        counted: Rows = {}
+        for at, rows in TIMED:
+            if begin <= at < begin + steps.step:
+                add_all(counted, rows, named)
+        if counted:
+            drawing.add(begin, counted)
     return drawing.told()
 
 

@@ -77,3 +77,33 @@ async def test_what_nobody_asks_for_any_more_is_not_kept() -> None:
     clock[0] = 5.0
     await shared.get("d", work)
     assert list(shared._kept) == ["d"]
+
+
+async def test_the_dearer_it_was_the_longer_it_holds_so_that_a_twentieth_of_the_time_is_spent_on_it() -> None:
+    clock, spent, begun = [0.0], [0.0], 0
+    shared: Shared[int] = Shared(lambda: clock[0], 2.0, lambda: spent[0])
+
+    async def work() -> int:
+        nonlocal begun
+        begun += 1
+        spent[0] += 0.25
+        return begun
+
+    for number in range(3_000):  # five minutes, in which twenty ask every two seconds
+        clock[0] = number / 10
+        await shared.get("map", work)
+    assert begun == 60, "every five seconds"
+    assert spent[0] / 300 <= 1 / 20
+
+
+async def test_however_dear_it_is_it_grows_no_older_than_ten_seconds() -> None:
+    clock, spent, work = [0.0], [0.0], Work()
+    shared: Shared[int] = Shared(lambda: clock[0], 2.0, lambda: spent[0])
+    work.go.set()
+
+    async def dear() -> int:
+        spent[0] += 5.0
+        return await work()
+
+    for clock[0], number in ((0.0, 1), (9.9, 1), (10.0, 2)):
+        assert await shared.get("map", dear) == number
