@@ -4,8 +4,8 @@
 
 FROM python:3.13-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-# 1: the hot path becomes machine code (tools/compiled.py); the compiler stays in this stage.
-ARG MESHWAY_COMPILE=0
+# The hot path becomes machine code (tools/compiled.py); the compiler stays in this stage. 0: it runs interpreted.
+ARG MESHWAY_COMPILE=1
 RUN if [ "$MESHWAY_COMPILE" = 1 ]; then apt-get update \
     && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*; fi
 RUN python -m venv /opt/meshway

@@ -2,8 +2,11 @@
 PYTHON := .venv/bin/python
 FIND_PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do command -v $$p >/dev/null 2>&1 && { echo $$p; break; }; done)
 
+# Tests' own processes look there first; it is of these sources, or it is not there (tools/compiled.py).
+ON_MACHINE_CODE := -o "pythonpath=build/compiled ."
+
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test test-unit check check-code check-console format lock compiled test-compiled budgets bench bench-abuse bench-registry fuzz interop soak soak-mixed sbom audit clean
+.PHONY: help install up demo test test-interpreted test-unit check check-code check-console format lock compiled machine-code test-compiled budgets bench bench-abuse bench-registry fuzz interop soak soak-mixed sbom audit clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,11 +21,18 @@ up: install  ## registry and gateway on this machine, until Ctrl-C (UP="--worker
 demo: install  ## bookinfo beside a running `make up`
 	@exec .venv/bin/meshway demo
 
+# Where machine code can be made it is, beside the unit tests; these and the browser's run interpreted, all else on it.
 test: install  ## everything that fits in a quarter of an hour on two cores
-	@$(PYTHON) -m pytest -q -rR -n 2 --dist worksteal --durations=10 tests/unit
-	@$(PYTHON) -m pytest -q -rR -n 4 --dist worksteal --lane beside --durations=20 tests/end_to_end tests/integration
-	@$(PYTHON) -m pytest -q -rR -n 2 --dist loadfile --durations=5 tests/browser
+	@$(MAKE) --no-print-directory --output-sync -j2 test-interpreted machine-code
+	@$(PYTHON) -m pytest -q -rR -n 4 --dist worksteal $(ON_MACHINE_CODE) --lane beside --durations=20 tests/end_to_end tests/integration
+	@MESHWAY_INTERPRETED=1 $(PYTHON) -m pytest -q -rR -n 2 --dist loadfile --durations=5 tests/browser
 	@$(PYTHON) -m pytest -q -rR --lane alone --durations=10 tests/end_to_end
+
+test-interpreted:
+	@$(PYTHON) -m pytest -q -rR -n 2 --dist worksteal --durations=10 tests/unit
+
+machine-code:
+	@$(PYTHON) -m tools.compiled --or-skip
 
 test-unit: install  ## the fast part
 	@$(PYTHON) -m pytest -q tests/unit
@@ -43,13 +53,12 @@ format: install  ## write the format
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
 
-compiled: install  ## the hot path as machine code, in build/compiled; `make bench` does it, too
+compiled: install  ## the hot path as machine code, which `make up` then runs, as long as the sources stay what they are
 	@$(PYTHON) -m tools.compiled
 
-test-compiled: compiled  ## the tests of the hot path, run on its machine code
-	@cd / && PYTHONPATH=$(CURDIR)/build/compiled $(CURDIR)/$(PYTHON) -c "import gateway.exchange as one; assert not one.__file__.endswith('.py')"
-	@PYTHONPATH=$(CURDIR)/build/compiled $(PYTHON) -P -m pytest -q -n 2 --import-mode=append -o pythonpath=build/compiled \
-		tests/unit/gateway tests/unit/meshway/http1 tests/integration/wire tests/integration/gateway/test_decisions.py
+test-compiled: compiled  ## the tests of the hot path, its unit tests too, run on its machine code
+	@$(PYTHON) -m pytest -q -rR -n 2 --dist worksteal $(ON_MACHINE_CODE) --hot-path compiled \
+		tests/unit/gateway tests/unit/meshway/http1 tests/integration/wire tests/integration/gateway
 
 lock: install  ## write requirements.lock anew from pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml --all-extras --group test --group dev --universal --python-version 3.11 \

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from gateway.hot_path import COMPILED, INTERPRETED, hot_path, of_this_process
 from tests.parts.postgres import Postgres, running_postgres
 from tests.parts.valkey import Valkey
 
@@ -27,6 +28,13 @@ _ASKED_AGAIN = {"integration", "end_to_end", "browser"}
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--lane", choices=("alone", "beside"), help="only tests marked alone, or only the others")
+    parser.addoption("--hot-path", choices=(COMPILED, INTERPRETED), help="refuse to test the other kind of code")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    wanted, runs = config.getoption("--hot-path"), of_this_process().word
+    if wanted not in (None, runs):
+        raise pytest.UsageError(f"the hot path is {runs} here")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -45,7 +53,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Why a test was asked again: its second answer says nothing of it."""
+    """What was tested, and why a test was asked again: its second answer says nothing of it."""
+    terminalreporter.write_line(
+        f"hot path: {of_this_process().word} in tests, {hot_path().word} in gateways they start"
+    )
     for report in terminalreporter.stats.get("rerun", ()):
         terminalreporter.write_line(f"asked again, {report.when}: {report.nodeid}")
         terminalreporter.write_line("\n".join(report.longreprtext.splitlines()[-15:]))

@@ -1,8 +1,9 @@
 """The modules of the hot path as machine code: mypyc makes C of them, and the same sources run where that was not done.
 
-`python -m tools.compiled` writes a copy of the planes with them to build/compiled, which a checkout runs by
-PYTHONPATH=build/compiled; a wheel holds them when MESHWAY_COMPILE=1 is set as it is built (hatch_build.py). Needs mypy,
-setuptools, a C compiler and Python's headers. docs/decisions/2026-11-28-the-hot-path-is-compiled.md.
+`python -m tools.compiled` writes a copy of the planes with them to build/compiled, unless that is there and of these
+sources; gateways of a checkout then run it (gateway/hot_path.py). A wheel holds them when MESHWAY_COMPILE=1 is set as
+it is built (hatch_build.py). Needs mypy, setuptools, a C compiler and Python's headers; with --or-skip it says SKIPPED
+where they are missing. docs/decisions/2026-11-28-the-hot-path-is-compiled.md.
 """
 
 import os
@@ -14,11 +15,13 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
+from gateway import hot_path
+
 ROOT = Path(__file__).resolve().parent.parent
 WANTED = "MESHWAY_COMPILE"
-FOLDER = ROOT / "build" / "compiled"
+FOLDER = ROOT / hot_path.FOLDER
 FOR_WHEEL = ROOT / "build" / "wheel"
-PACKAGES = ("meshway", "gateway")
+OR_SKIP = "--or-skip"
 NEEDS = ("mypy==2.4.1", "setuptools>=66")
 MOST_S = 900
 # What a call runs through. What may stand in them: tests/unit/tools/test_compiled.py.
@@ -84,15 +87,35 @@ class CompileFailed(Exception):
     """Its text says what is missing or went wrong, and the mend."""
 
 
+class Impossible(CompileFailed):
+    """Here, as a compiler, headers or a package are missing."""
+
+
+def is_current(folder: Path = FOLDER) -> bool:
+    try:
+        return (folder / hot_path.STAMP).read_text() == hot_path.digest(ROOT)
+    except OSError:
+        return False
+
+
 def build(folder: Path) -> list[Path]:
     """Fills folder with a copy of the planes and the compiled modules beside their sources; returns these, relative.
-
-    Raises CompileFailed.
+    What was there is used until all is made. Raises CompileFailed.
     """
     _refuse_missing()
-    shutil.rmtree(folder, ignore_errors=True)
-    for package in PACKAGES:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=folder.name, dir=folder.parent) as scratch:
+        copy = Path(scratch) / "copy"
+        made = _build_in(copy)
+        shutil.rmtree(folder, ignore_errors=True)
+        copy.rename(folder)
+    return made
+
+
+def _build_in(folder: Path) -> list[Path]:
+    for package in hot_path.PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.pyd"))
+    made_of = hot_path.digest(folder)
     with tempfile.TemporaryDirectory() as scratch:
         settings = Path(scratch) / "mypy.ini"
         settings.write_text(_SETTINGS)
@@ -103,6 +126,7 @@ def build(folder: Path) -> list[Path]:
         )
     if run.returncode:
         raise CompileFailed(f"the hot path could not be compiled:\n{(run.stdout + run.stderr)[-3000:]}")
+    (folder / hot_path.STAMP).write_text(made_of)
     return sorted(path.relative_to(folder) for path in folder.rglob(f"*{sysconfig.get_config_var('EXT_SUFFIX')}"))
 
 
@@ -110,12 +134,12 @@ def _refuse_missing() -> None:
     compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
     headers = Path(sysconfig.get_path("include")) / "Python.h"
     if not shutil.which(compiler) or not headers.exists():
-        raise CompileFailed(f"no {compiler} or no {headers}\nmend:  apt install gcc libc6-dev python3-dev")
+        raise Impossible(f"no {compiler} or no {headers}\nmend:  apt install gcc libc6-dev python3-dev")
     try:
         import mypyc  # noqa: F401 - only whether it is there
         import setuptools  # noqa: F401
     except ImportError as error:
-        raise CompileFailed(f"{error}\nmend:  pip install {' '.join(NEEDS)}") from None
+        raise Impossible(f"{error}\nmend:  pip install {' '.join(NEEDS)}") from None
 
 
 def _compile_here(scratch: str, modules: list[str]) -> None:
@@ -158,11 +182,21 @@ def _refuse_frozen_readings(folder: Path) -> None:
 
 
 def main() -> None:
+    where = FOLDER.relative_to(ROOT)
+    if is_current():
+        print(f"{where} is of these sources")
+        return
     try:
         made = build(FOLDER)
+    except Impossible as missing:
+        if OR_SKIP not in sys.argv:
+            sys.exit(f"error: {missing}")
+        shutil.rmtree(FOLDER, ignore_errors=True)  # of other sources
+        print(f"SKIPPED machine code, so what follows runs interpreted: {missing}")
+        return
     except CompileFailed as failed:
         sys.exit(f"error: {failed}")
-    print(f"{len(made)} compiled modules in {FOLDER.relative_to(ROOT)}: run with PYTHONPATH={FOLDER.relative_to(ROOT)}")
+    print(f"{len(made)} compiled modules in {where}: gateways of this checkout run them")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.channel import Refusal
+from gateway.hot_path import HotPath
 from gateway.settings import Addresses
 from gateway.supervisor.ready_file import write_ready_file
 from gateway.supervisor.service_manager import ServiceManager
@@ -24,8 +25,10 @@ class Announcing:
         self._told: tuple[int, list[Refusal]] = (0, [])
         self._was_ready = False
 
-    def look(self, revision: int, refused: list[Refusal], *, is_ready: bool, has_place: bool) -> None:
-        """After whatever may have changed. revision: what all workers run."""
+    def look(
+        self, revision: int, refused: list[Refusal], hot_path: HotPath, *, is_ready: bool, has_place: bool
+    ) -> None:
+        """After whatever may have changed. revision, hot_path: what all workers run."""
         if is_ready and has_place and not self._has_told_manager:
             self._has_told_manager = True
             self._tell_manager(revision)
@@ -36,7 +39,9 @@ class Announcing:
         if is_ready and not self._was_ready:
             self._was_ready = True
             self._on_changed()
-            _log.info("ready: edge %s mesh %s at r%d", self._addresses.edge, self._addresses.mesh, revision)
+            edge, mesh = self._addresses.edge, self._addresses.mesh
+            why = f": {hot_path.why}" if hot_path.why else ""
+            _log.info("ready: edge %s mesh %s at r%d, hot path %s%s", edge, mesh, revision, hot_path.word, why)
             self._write()
 
     def reloaded(self, revision: int) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from gateway.channel import AskFrame, Buckets, ChannelFrame, ListenerSpot, NonceFrame, Start, Told
 from gateway.compiler.filters import SpentLimits
 from gateway.host_table import HostTable
+from gateway.hot_path import HotPath
 from gateway.settings import WorkerSettings
 from gateway.supervisor.worker_process import InstanceKey, WorkerProcess
 from gateway.telemetry.counters import Totals
@@ -127,6 +128,12 @@ class Slots:
             return f"{len(running)} of {len(self.slots)} workers accept"
         without = [worker for worker in running if not worker.has_tables]
         return f"{len(without)} of {len(running)} workers have no tables" if without else ""
+
+    @property
+    def hot_path(self) -> HotPath:
+        """What the workers run: compiled only if all do."""
+        runs = [worker.hot_path for worker in self.running]
+        return min(runs, key=lambda one: one.is_compiled, default=HotPath(is_compiled=False))
 
     @property
     def revision(self) -> int:

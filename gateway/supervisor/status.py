@@ -1,11 +1,14 @@
 """What a supervisor tells about its host: readiness, running state, metrics. Nothing here holds a secret."""
 
 import asyncio
+import platform
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from gateway.settings import own_version
+from gateway.telemetry.counters import Labels
 from gateway.telemetry.prometheus import (
     CONTENT_TYPE,
     OPEN_TYPE,
@@ -92,6 +95,7 @@ async def config_of(host: "Supervisor") -> dict[str, Any]:
             "slot": worker.slot,
             "pid": worker.pid,
             "revision": worker.revision,
+            "hot_path": worker.hot_path.word,
             "connections": state.get("connections") if state else None,
         }
         for worker, state in zip(running, states, strict=True)
@@ -176,6 +180,7 @@ def families_of(host: "Supervisor") -> list[Family]:
         ),
         *gauge("meshway_feed_lag_revisions", "Revisions the registry is ahead of the workers.", [((), lag)]),
         *gauge("meshway_documents_refused", "Documents that do not compile now.", [((), len(host.refused()))]),
+        *gauge("meshway_build_info", "What runs here.", [(_build_of(host), 1.0)]),
         *gauge("meshway_workers", "Workers that accept.", [((), len(slots.running))]),
         *gauge(
             "meshway_feed_connected",
@@ -227,6 +232,10 @@ def families_of(host: "Supervisor") -> list[Family]:
     ]
     gauges += gauge("meshway_outlier_ejected", "Endpoints that are ejected.", ejected)
     return gauges
+
+
+def _build_of(host: "Supervisor") -> Labels:
+    return (("hot_path", host.slots.hot_path.word), ("python", platform.python_version()), ("version", own_version()))
 
 
 def _json(status: int, body: object) -> "Body":

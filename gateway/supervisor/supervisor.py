@@ -292,10 +292,12 @@ class Supervisor:
         self.slots.send_encoded(encode(frame))
 
     def _on_changed(self) -> None:
+        slots = self.slots
         self._announcing.look(
-            self.slots.revision,
+            slots.revision,
             self.refused(),
-            is_ready=not self.slots.missing,
+            slots.hot_path,
+            is_ready=not slots.missing,
             has_place=self._succession.has_place,
         )
         self._succession.look()

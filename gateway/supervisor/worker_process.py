@@ -32,6 +32,7 @@ from gateway.channel import (
     TransitionFrame,
 )
 from gateway.descriptors import descriptor_pair, send_descriptor
+from gateway.hot_path import HotPath, hot_path
 from gateway.upstream.transition import Transition
 from meshway.snapshot import Question
 
@@ -77,7 +78,7 @@ class WorkerProcess:
     """start: what the worker is told first. column: of the host table. revision: the last one it applied.
 
     ready_at: the loop's time when it said ready, None if it never did. was_heard: it has said something.
-    silent_turns: of the watch since it said something; 0 again with each frame.
+    silent_turns: of the watch since it said something; 0 again with each frame. hot_path: what it runs.
     """
 
     def __init__(self, slot: int, start: Start, owner: Owner) -> None:
@@ -96,6 +97,7 @@ class WorkerProcess:
         self.ready_at: float | None = None
         self.was_heard = False
         self.silent_turns = 0
+        self.hot_path = HotPath(is_compiled=False)
         self._owner = owner
         self._asked = 0
         self._spawned_at = 0.0
@@ -112,6 +114,7 @@ class WorkerProcess:
     async def spawn(self, sockets: Mapping[str, socket.socket]) -> None:
         """The process and its channel; `begin` comes next. sockets: by their listener. Raises OSError."""
         loop = asyncio.get_running_loop()
+        self.hot_path = await asyncio.to_thread(hot_path)  # in a checkout with machine code it reads all sources
         self._spawned_at = loop.time()
         ours, theirs = socket.socketpair()
         self._descriptors, their_descriptors = descriptor_pair()
@@ -124,6 +127,7 @@ class WorkerProcess:
                 [sys.executable, "-P", "-m", "gateway.worker.worker", *map(str, pairs), *named],
                 pass_fds=handed,
                 stdin=subprocess.DEVNULL,
+                env=self.hot_path.environment(),
             )
         except OSError:
             ours.close()

@@ -72,17 +72,21 @@ def healthcheck(
 
 @asking
 def version(session: Session) -> None:
-    """Print the version of this command."""
+    """Print the version of this command, and whether gateways started by it run machine code."""
     import platform
     from importlib.metadata import version as installed
 
-    own = {"meshway": installed("meshway"), "python": platform.python_version()}
+    from gateway.hot_path import hot_path
+
+    runs = hot_path()
+    own = {"meshway": installed("meshway"), "python": platform.python_version(), "hot_path": runs.word}
     if session.output in ("json", "jsonl"):
         from meshway.cli.output import pretty_json
 
         session.put(pretty_json(own))
     else:
-        session.put(f"meshway {own['meshway']} (Python {own['python']})")
+        why = f": {runs.why}" if runs.why else ""
+        session.put(f"meshway {own['meshway']} (Python {own['python']}, hot path {runs.word}{why})")
 
 
 def _findings(client: "RegistryClient", session: Session, gateway: str) -> tuple[list[Finding], bool]:

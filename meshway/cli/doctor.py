@@ -5,7 +5,6 @@ import resource
 import sqlite3
 import sys
 from collections.abc import Iterator
-from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -70,11 +69,15 @@ def judge(found: "Soundness", schema: str) -> Iterator[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
+    from gateway.hot_path import hot_path
+
     fast = [name for name in ("uvloop", "msgspec", "asyncpg", "hiredis") if find_spec(name) is None]
+    runs = hot_path()
     yield Finding(
         id="python",
         verdict="warning" if fast else "passed",
-        text=f"Python {sys.version.split()[0]}, the hot path {_kind_of_code()}"
+        text=f"Python {sys.version.split()[0]}, the hot path {runs.word}"
+        + (f" ({runs.why})" if runs.why else "")
         + (f", without {', '.join(fast)}" if fast else ""),
         mend="pip install 'meshway[server]'" if fast else None,
     )
@@ -86,13 +89,6 @@ def _machine() -> Iterator[Finding]:
         text=f"{soft} open files at most for a process",
         mend="ulimit -n 65536; LimitNOFILE=65536 in a systemd unit" if few else None,
     )
-
-
-def _kind_of_code() -> str:
-    """tools/compiled.py makes one of the other."""
-    spec = find_spec("gateway.exchange")
-    origin = spec.origin if spec is not None and spec.origin is not None else ""
-    return "compiled" if origin.endswith(tuple(EXTENSION_SUFFIXES)) else "interpreted"
 
 
 def _store(data: Path, database_url: str) -> Iterator[Finding]:

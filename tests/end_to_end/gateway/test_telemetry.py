@@ -12,6 +12,7 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics import parser as open_parser
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.hot_path import hot_path
 from tests.parts.changes import document, running
 from tests.parts.conditions import until, until_told
 from tests.parts.feed_server import Feed
@@ -130,6 +131,8 @@ async def test_every_metric_of_the_guide_is_told_and_says_the_truth(
         assert total(found, "meshway_snapshot_revision") == revision
         assert total(found, "meshway_feed_lag_revisions") == 0
         assert total(found, "meshway_workers") == 2
+        ((build, _),) = found["meshway_build_info"].items()
+        assert dict(build)["hot_path"] == hot_path().word
         assert found["meshway_upstream_connect_failures_total"].keys() == {
             (("instance", "d1"), ("service", "default/dead"))
         }

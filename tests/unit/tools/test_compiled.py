@@ -6,8 +6,9 @@ from typing import Final
 
 import pytest
 
+from gateway.hot_path import PACKAGES
 from tests.parts.processes import ROOT
-from tools.compiled import MODULES, PACKAGES
+from tools.compiled import MODULES
 
 TREES: Final = {
     str(path.relative_to(ROOT)): ast.parse(path.read_text())
