@@ -6,7 +6,8 @@ from typing import Final, Generic
 from gateway.compiler.matches import Placed
 from gateway.routing.pattern_routes import FoldedPaths, Leaf, PatternRoutes, TreeNode
 from gateway.routing.pattern_set import Pattern, PatternSet
-from gateway.routing.table import Candidate, HostRoutes, P, PathNode, in_order
+from gateway.routing.plan_type import P
+from gateway.routing.table import Candidate, HostRoutes, PathNode, in_order
 from meshway.model.match import PathMatch
 from meshway.model.path_template import parse_template
 from meshway.model.precedence import Rank

@@ -11,8 +11,9 @@ from gateway.plan import Parts
 from gateway.routing.path import PathError, canonical, escaped
 from gateway.routing.path_match import compile_path
 from gateway.routing.pattern_set import Pattern, PatternSet
+from gateway.routing.plan_type import P
 from gateway.routing.predicates import Test, compile_predicates
-from gateway.routing.table import Candidate, P
+from gateway.routing.table import Candidate
 from meshway.model.match import Match, PathMatch
 from meshway.model.path_template import Segment, parse_template
 from meshway.model.precedence import MatchRank, match_rank

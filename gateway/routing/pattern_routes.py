@@ -10,7 +10,8 @@ from typing import Final, Generic
 
 from gateway.exchange import Exchange
 from gateway.routing.pattern_set import PatternSet
-from gateway.routing.table import Candidate, HostRoutes, P, PathNode, in_order
+from gateway.routing.plan_type import P
+from gateway.routing.table import Candidate, HostRoutes, PathNode, in_order
 from meshway.model.precedence import Rank
 
 _REMEMBERED: Final = 4096  # sets of leaves; callers choose the paths, and so how many there are

@@ -1,11 +1,13 @@
 """Tables in which a path may be taken in another form than the canonical one (docs/internals/routing.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gateway.exchange import Exchange
 from gateway.plan import RoutePlan, Slashes
 from gateway.routing.path import PathError, canonical, has_slashes
-from gateway.routing.table import Tables
+from gateway.routing.table import EndpointKey, Hosts, Tables
+from gateway.upstream.cluster import Cluster
+from gateway.upstream.endpoint import Endpoint
 
 
 class SpelledTables(Tables):
@@ -33,6 +35,15 @@ class SpelledTables(Tables):
             tables.connects,
         )
         self.spellings = spellings
+
+    def like_this(
+        self,
+        revision: int,
+        mesh: Hosts,
+        clusters: Mapping[str, Cluster],
+        endpoints: "Mapping[EndpointKey, Endpoint]",
+    ) -> "SpelledTables":
+        return SpelledTables(self.spellings, super().like_this(revision, mesh, clusters, endpoints))
 
     def as_written(self, exchange: Exchange) -> tuple[bytes, bytes] | None:
         path = exchange.path

@@ -6,12 +6,12 @@ nothing above them matched. Order: docs/internals/routing.md, after Gateway API.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from copy import copy
-from typing import TYPE_CHECKING, Final, Generic, Self
+from typing import TYPE_CHECKING, Final, Generic
 
 from gateway.exchange import EDGE, Exchange
 from gateway.plan import Parts, RoutePlan
 from gateway.routing.connection_table import ConnectionPlan, ConnectionTable
+from gateway.routing.plan_type import P
 from gateway.routing.session_plan import SessionPlan
 from gateway.routing.standing import Judge
 from gateway.trust import NOBODY, Trust
@@ -20,15 +20,7 @@ from gateway.upstream.transition import Transition, apply_to_endpoint, service_o
 from meshway.model.precedence import Rank
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar
-
     from gateway.upstream.endpoint import Endpoint
-
-    P = TypeVar("P", default=RoutePlan)
-else:
-    from typing import TypeVar
-
-    P = TypeVar("P")
 
 EndpointKey = tuple[str, str, str]
 _OF_THE_INSTANCE = frozenset({"check_failed", "check_passed"})
@@ -212,11 +204,22 @@ class Tables:
         mesh: Hosts,
         clusters: Mapping[str, Cluster],
         endpoints: "Mapping[EndpointKey, Endpoint]",
-    ) -> Self:
+    ) -> "Tables":
         """Of the same Routes."""
-        made = copy(self)
-        made.revision, made.mesh, made.clusters, made.endpoints = revision, mesh, clusters, endpoints
-        return made
+        return Tables(
+            revision,
+            self.edge,
+            mesh,
+            clusters,
+            endpoints,
+            self.watched,
+            self.parts,
+            self.trust,
+            self.named,
+            self.sessions,
+            self.connections,
+            self.connects,
+        )
 
     def hosts(self, exchange: Exchange) -> Hosts:
         """Of the listener that it came by."""
