@@ -104,7 +104,7 @@ class Build:
             instances=self._instances,
             policies=base.policies,
             first_ports=base.first_ports,
-            multiplexed_ports=base.multiplexed_ports,
+            spoken_ports=base.spoken_ports,
             limits=base.limits,
             authentications=base.authentications,
             access=base.access,

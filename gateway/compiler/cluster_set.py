@@ -14,7 +14,7 @@ from gateway.compiler.diff import DocumentKey, Entry, ServiceKey
 from gateway.compiler.filters import Limits
 from gateway.compiler.policies import Place, effective, service_places, sources
 from gateway.compiler.route_context import RouteContext, by_place
-from gateway.compiler.service_instances import FIRST_PORT
+from gateway.compiler.service_instances import FIRST_PORT, MULTIPLEXED
 from gateway.compiler.settings import cluster_settings
 from gateway.compiler.state import State
 from gateway.compiler.steps import Step, emptying, failing_over, falling_back, reconfiguring
@@ -26,14 +26,14 @@ Clusters = Mapping[ServiceKey, Mapping[ClusterKey, Cluster]]
 
 
 class ClusterSet:
-    """made: clusters that are new. policies, first_ports, multiplexed_ports, access: those by which clusters are set,
+    """made: clusters that are new. policies, first_ports, spoken_ports, access: those by which clusters are set,
     of the base until they are replaced."""
 
     def __init__(self, base: State, parts: Parts) -> None:
         self.made: dict[ClusterKey, Cluster] = {}
         self.policies = base.policies
         self.first_ports = base.first_ports
-        self.multiplexed_ports = base.multiplexed_ports
+        self.spoken_ports = base.spoken_ports
         self.access = base.access
         self._base = base
         self._parts = parts
@@ -108,14 +108,14 @@ class ClusterSet:
         return steps + self._wired(every)
 
     def protocol_of(self, key: ClusterKey) -> str:
-        """`http2` or `grpc` where its port says so, "": another one."""
+        """What its port says is spoken there, "" = HTTP/1.1."""
         port = key.port or self.first_ports.get(key.owner, FIRST_PORT)
-        return self.multiplexed_ports.get(key.owner, {}).get(port, "")
+        return self.spoken_ports.get(key.owner, {}).get(port, "")
 
     def _settings_of(self, key: ClusterKey) -> ClusterSettings:
         entries = self.policies.at(self.places_of(key))
         is_strict = self.access.mesh_tls_by(key.owner) is not None
-        is_multiplexed = bool(self.protocol_of(key))
+        is_multiplexed = self.protocol_of(key) in MULTIPLEXED
         made_of = (is_strict, is_multiplexed, tuple(entry.key for entry in entries))
         settings = self._settings.get(made_of)
         if settings is None:

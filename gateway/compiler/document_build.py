@@ -25,7 +25,7 @@ from gateway.compiler.recompiled import compile_connection_routes, compile_route
 from gateway.compiler.refusals import standing_refusals
 from gateway.compiler.route_context import RouteContext, by_place
 from gateway.compiler.routes import implicit_plan
-from gateway.compiler.service_instances import FIRST_PORT, first_ports, multiplexed_ports
+from gateway.compiler.service_instances import FIRST_PORT, first_ports, spoken_ports
 from gateway.compiler.state import State
 from gateway.compiler.steps import Step, doubting
 from gateway.compiler.telling import TellingPlans
@@ -120,7 +120,7 @@ class DocumentBuild:
             instances=self._instances,
             policies=self._clusters.policies,
             first_ports=self._clusters.first_ports,
-            multiplexed_ports=self._clusters.multiplexed_ports,
+            spoken_ports=self._clusters.spoken_ports,
             limits=self._limits,
             authentications=self._authentications,
             access=self._access,
@@ -177,8 +177,8 @@ class DocumentBuild:
         """Answers the services whose first port has another name, so that other policies may hold for their calls, or
         that are spoken to otherwise."""
         before, now = self._base.first_ports, first_ports(self._services)
-        spoken, speaks = self._base.multiplexed_ports, multiplexed_ports(self._services)
-        self._clusters.first_ports, self._clusters.multiplexed_ports = now, speaks
+        spoken, speaks = self._base.spoken_ports, spoken_ports(self._services)
+        self._clusters.first_ports, self._clusters.spoken_ports = now, speaks
         renamed = {key for key in before.keys() | now.keys() if before.get(key, FIRST_PORT) != now.get(key, FIRST_PORT)}
         return renamed | {key for key in spoken.keys() | speaks.keys() if spoken.get(key) != speaks.get(key)}
 

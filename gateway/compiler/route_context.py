@@ -17,6 +17,7 @@ from gateway.plan import (
     Parts,
 )
 from gateway.upstream.cluster import Cluster
+from meshway.model.listener import NOT_HTTP
 from meshway.model.route import Rule
 from meshway.model.traffic_policy import TrafficPolicy
 
@@ -54,6 +55,11 @@ class RouteContext:
 
     def all_speak_grpc(self, keys: Sequence[ClusterKey]) -> bool:
         return bool(keys) and all(self.protocol_of(key) == "grpc" for key in keys)
+
+    def unspoken(self, keys: Sequence[ClusterKey]) -> str:
+        """What these speak in place of HTTP, where no call of it can go to any; "" where one can."""
+        spoken = [self.protocol_of(key) for key in keys]
+        return spoken[0] if spoken and all(each in NOT_HTTP for each in spoken) else ""
 
     def sources_of(self, policies: Sequence[Entry[TrafficPolicy]], rule: Rule, route: str) -> Mapping[str, str]:
         """Most routes have the same policies and none of their own: they share one."""

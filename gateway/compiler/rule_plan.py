@@ -34,6 +34,7 @@ from gateway.plan import (
     Slashes,
     WebSocketPlan,
 )
+from gateway.relay.refusals import not_http
 from gateway.upstream.criticality import LINES, SHARES
 from meshway.http1.message import ResponseHead
 from meshway.model.listener import MESH
@@ -201,6 +202,9 @@ def _asked(
         return (), (FilterStep("policy that cannot be used", "", refusing(blocking)),)
     proving = context.authentications.steps(written.route, written.services)
     limits = context.limits.applied(places, service=written.service, route=entry.title, rule=name, paths=paths)
+    if protocol := context.unspoken(written.keys):
+        refusal = not_http(written.keys[0].name, protocol)
+        return (), (*proving, *access.steps, FilterStep("protocol", "", lambda _: refusal))
     cache = None
     if rule.cache is not None and caches is not None:
         cache = _cache(written, context, limits)

@@ -50,7 +50,8 @@ def is_in_subset(instance: Instance, match: SubsetMatch) -> bool:
 
 
 FIRST_PORT: Final = "http"  # of a service without a document
-_MULTIPLEXED: Final = frozenset({"http2", "grpc"})
+MULTIPLEXED: Final = frozenset({"http2", "grpc"})
+UNSAID: Final = "http"  # what most speak, and every port that says nothing
 
 
 def first_ports(services: Iterable[Entry[Service]]) -> dict[ServiceKey, str]:
@@ -58,11 +59,11 @@ def first_ports(services: Iterable[Entry[Service]]) -> dict[ServiceKey, str]:
     return {(entry.namespace, entry.name): entry.spec.ports[0].name for entry in services}
 
 
-def multiplexed_ports(services: Iterable[Entry[Service]]) -> dict[ServiceKey, Mapping[str, str]]:
-    """By name the ports where HTTP/2 is spoken and what it carries, `http2` or `grpc`, of services that have some."""
+def spoken_ports(services: Iterable[Entry[Service]]) -> dict[ServiceKey, Mapping[str, str]]:
+    """By name the ports where something else than HTTP/1.1 is spoken, and what, of services that have some."""
     found: dict[ServiceKey, Mapping[str, str]] = {
         (entry.namespace, entry.name): {
-            port.name: port.protocol for port in entry.spec.ports if port.protocol in _MULTIPLEXED
+            port.name: port.protocol for port in entry.spec.ports if port.protocol != UNSAID
         }
         for entry in services
     }

@@ -31,7 +31,7 @@ class State:
     """documents: the last good version of each. waiting: newer versions that did not compile; tried again when other
     documents change. unavailable: refused policies whose targets refuse, with their places. instances:
     also of services that have none left, so that a call to them is told so. first_ports: their names, of services with
-    a document; multiplexed_ports: those by which HTTP/2 is spoken. implicit: for every service there is.
+    a document; spoken_ports: by which something else than HTTP/1.1 is spoken. implicit: for every service there is.
     edge, mesh: tables of a host name, and of a service that mesh Routes speak for; named: those of Listeners that
     Routes name. kept: instances that the registry has dropped and that are called on, see `feed/removal_guard.py`.
     proven: before the first snapshot, last good versions that other workers run; None where they go on without.
@@ -46,7 +46,7 @@ class State:
     instances: Mapping[ServiceKey, Mapping[str, Instance]]
     policies: Attached[TrafficPolicy]
     first_ports: Mapping[ServiceKey, str]
-    multiplexed_ports: Mapping[ServiceKey, Mapping[str, str]]
+    spoken_ports: Mapping[ServiceKey, Mapping[str, str]]
     limits: Limits
     authentications: Authentications
     access: Access

@@ -55,6 +55,16 @@ def too_large(plan: RoutePlan) -> Reply:
     return Reply(413, "too_large", "DPE", detail)
 
 
+def not_http(service: str, protocol: str) -> Reply:
+    """Of what speaks tcp, tls or udp, by the word of its Service."""
+    way = {"tcp": "by CONNECT on the mesh, or a TcpRoute", "tls": "by CONNECT on the mesh, or a TlsRoute"}
+    detail = (
+        f"{service} speaks {protocol}, and this is a call of HTTP: it is reached {way.get(protocol, 'by a UdpRoute')}"
+    )
+    document = service.partition("#")[0].partition(":")[0]
+    return Reply(502, "not_http", "NR", detail, policy=f"Service {document}")
+
+
 def go_ahead() -> ResponseHead:
     """100 (RFC 9110 §15.2.1), where the body is wanted before there is a service that could ask for it."""
     head = ResponseHead()

@@ -105,10 +105,12 @@ def _port(block: Block, deployments: list[Foreign]) -> Tree:
         else:
             told["target_port"] = At(number, origin)
     transport = block.choice("protocol", {"TCP": "", "UDP": "udp", "SCTP": "sctp"})
-    if transport is not None and transport.value:
-        block.findings.refuse(transport.origin, f"{transport.value.upper()} is not carried yet")
+    if transport is not None and transport.value == "sctp":
+        block.findings.refuse(transport.origin, "SCTP is not carried")
     application = block.text("appProtocol")
-    if application is not None:
+    if transport is not None and transport.value == "udp":
+        told["protocol"] = transport
+    elif application is not None:
         if application.value in _PROTOCOLS:
             told["protocol"] = At(_PROTOCOLS[application.value], application.origin)
         else:

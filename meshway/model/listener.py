@@ -24,6 +24,7 @@ PLAINTEXT, ENCRYPTED = "http", "https"
 TLS: Final = "tls"
 BYTES: Final = ("tcp", TLS)
 DATAGRAMS: Final = "udp"
+NOT_HTTP: Final = frozenset({*BYTES, DATAGRAMS})
 # What is spoken on a socket: `protocol`, where that leaves nothing open. Of TCP by TLS it does: the bytes inside are a
 # service's own, and the gateway may be the one that answers the handshake, or look at its first message and pass it on.
 Spoken = Literal["http", "https", "tcp", "tls", "passthrough", "udp", "http3"]

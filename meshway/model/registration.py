@@ -10,6 +10,7 @@ from msgspec import Meta
 from meshway.addresses import wrong_address
 from meshway.model.document import Label, Part, Port
 from meshway.model.fields import read_struct
+from meshway.model.service import ServiceProtocol
 from meshway.model.traffic_policy import HealthCheck
 from meshway.problem import FieldError, Problem, invalid_request
 
@@ -27,7 +28,8 @@ ChosenStatus = Literal["passing", "draining", "maintenance"]
 class Registration(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One instance that wants to be called.
 
-    address None: the caller's. ports: further ports by name. ttl_s: seconds it counts as alive without a renewal.
+    address None: the caller's. ports: further ports by name. protocol: what its port speaks, for people and programs to
+    read: gateways go by the Service. ttl_s: seconds it counts as alive without a renewal.
     check: how the registry asks it, instead of heartbeats and ttl_s; type http unless written.
     lease_id: what the last registration answered; with it the same process goes on, without it a generation begins.
     metadata: at most 64 keys and 4 KiB.
@@ -39,7 +41,7 @@ class Registration(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     address: str | None = None
     port: Port
     ports: Annotated[dict[Label, Port], Meta(max_length=32)] = {}
-    protocol: Literal["http"] = "http"
+    protocol: ServiceProtocol = "http"
     version: _Text = ""
     zone: _Text = ""
     weight: _Weight = 1

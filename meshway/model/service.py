@@ -8,18 +8,21 @@ from msgspec import Meta, field
 from meshway.model.document import Label, Part, Port, Spec
 from meshway.units import Duration
 
+ServiceProtocol = Literal["http", "http2", "grpc", "tcp", "tls", "udp"]
+
 
 class ServicePort(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A named port. target_port: where endpoints listen that say nothing of it themselves; of static ones also port.
 
     The first port's is for static endpoints only: what registers names its own. protocol: what is spoken there, where a
-    TrafficPolicy leaves it open; grpc is http2. tcp, tls: something else than HTTP, for TcpRoutes and TlsRoutes.
+    TrafficPolicy leaves it open; grpc is http2. tcp, tls, udp: something else than HTTP, for TcpRoutes, TlsRoutes and
+    UdpRoutes.
     """
 
     name: Label = "http"
     port: Port = 80
     target_port: Port | None = None
-    protocol: Literal["http", "http2", "grpc", "tcp", "tls"] = "http"
+    protocol: ServiceProtocol = "http"
 
 
 class SubsetMatch(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -121,6 +121,11 @@ UPGRADE: Final = (
 POST: Final = b"POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 20\r\n\r\n"
 CASES: Final = [
     Case("no_route", EDGE_FACE, get(host="other.example")),
+    Case(
+        "not_http",
+        "Service default/books",
+        documents=(document("Service", "books", {"ports": [{"name": "pg", "port": 5432, "protocol": "tcp"}]}),),
+    ),
     Case("bad_request", EDGE_FACE, get("/%00")),
     Case("bad_request", EDGE_FACE, get(fields="a b: c\r\n")),
     Case("bad_request", EDGE_FACE, b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),

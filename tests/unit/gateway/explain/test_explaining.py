@@ -119,3 +119,22 @@ def test_a_name_of_no_listener_is_refused_with_the_nearest() -> None:
 def test_a_listener_of_bytes_has_no_calls_to_explain(protocol: str) -> None:
     with pytest.raises(ValueError, match="listener: partner has no calls"):
         asked(own(protocol=protocol), url="http://shop.example/", listener="partner")
+
+
+def test_a_service_that_speaks_something_else_than_http_is_told_with_the_way_to_it() -> None:
+    route = document("Route", "r", edge_route(to("books")))
+    ports = [{"name": "pg", "port": 5432, "protocol": "tcp"}]
+    explanation = told(route, document("Service", "books", {"ports": ports}))
+    answered = explanation.answered
+    assert answered is not None
+    assert (answered.status, answered.reason, answered.document) == (502, "not_http", "Service default/books")
+    assert answered.detail == (
+        "default/books speaks tcp, and this is a call of HTTP: it is reached by CONNECT on the mesh, or a TcpRoute"
+    )
+    assert explanation.picked is None
+    mixed = [{"name": "web", "port": 80}, *ports]
+    assert told(route, document("Service", "books", {"ports": mixed})).picked is not None
+    datagrams = document("Service", "books", {"ports": [{"protocol": "udp"}]})
+    answered = told(route, datagrams).answered
+    assert answered is not None
+    assert answered.detail.endswith("it is reached by a UdpRoute")

@@ -271,6 +271,18 @@ spec:
     }
 
 
+def test_a_port_of_udp_says_so_and_one_of_sctp_is_refused() -> None:
+    text = """\
+apiVersion: v1
+kind: Service
+metadata: {name: game}
+spec: {ports: [{name: play, port: 7777, protocol: UDP}]}
+"""
+    assert specs(text) == {"Service default/game": {"ports": [{"name": "play", "port": 7777, "protocol": "udp"}]}}
+    (refused,) = converted(text.replace("UDP", "SCTP")).refused
+    assert (refused.error.path, "SCTP is not carried" in str(refused.error)) == ("spec.ports[0].protocol", True)
+
+
 def test_kubernetes_services_and_deployments_name_ports_and_versions() -> None:
     text = """\
 apiVersion: v1

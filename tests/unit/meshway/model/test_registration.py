@@ -41,6 +41,11 @@ def test_a_written_address_wins() -> None:
     assert read({"port": 1, "address": "::1"}).address == "::1"
 
 
+def test_an_instance_says_what_it_speaks_in_the_words_of_a_service() -> None:
+    for protocol in ("http", "http2", "grpc", "tcp", "tls", "udp"):
+        assert read({"port": 1, "protocol": protocol}).protocol == protocol
+
+
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [

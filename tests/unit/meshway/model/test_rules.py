@@ -124,7 +124,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("Service", service(ports=[{"port": 0}]), "spec.ports[0].port", "out_of_bounds"),
     ("Service", service(ports=[{"port": True}]), "spec.ports[0].port", "wrong_type"),
     ("Service", service(ports=[{"port": 80.5}]), "spec.ports[0].port", "wrong_type"),
-    ("Service", service(ports=[{"protocol": "udp"}]), "spec.ports[0].protocol", "out_of_bounds"),
+    ("Service", service(ports=[{"protocol": "sctp"}]), "spec.ports[0].protocol", "out_of_bounds"),
     ("Service", service(type="external"), "spec.external", "missing_field"),
     ("Service", service(type="kubernetes"), "spec.type", "unsupported"),
     ("Service", service(type="external", external={"host": "api.example"}), "spec.external.tls", "unsupported"),
