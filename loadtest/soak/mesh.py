@@ -79,7 +79,9 @@ class Mesh:
                 listener = {"port": ports[spoken], "protocol": spoken, "face": "mesh", "gateways": [name]}
                 found.append(_document("Listener", f"{spoken}-{name}", listener, "mesh"))
             listeners = [f"{spoken}-{name}" for name in self.gateways]
-            route = {"listeners": listeners, "destinations": [{"service": to[spoken]}]}
+            route: dict[str, Any] = {"listeners": listeners, "destinations": [{"service": to[spoken]}]}
+            if spoken == "udp":
+                route |= MANY_SESSIONS
             found.append(_document(kind, spoken, route))
         return "\n---\n".join(json.dumps(each) for each in found)
 
