@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import tools.compiled
+from meshway.grpc_message import framed
 
 CONFIGS = Path(__file__).parent / "configs"
 ROOT = Path(__file__).parent.parent
@@ -106,16 +107,26 @@ class Bench:
         self.proxy_core = proxy_core
         self.load_core = load_core
         self.upstream_port = free_port()
+        self.upstream_http2_port = free_port()
         self.peers: list[Peer] = []
         (self.dir / "files").mkdir()
         (self.dir / "files" / "64k").write_bytes(b"x" * 65536)
+        (self.dir / "files" / "grpc").write_bytes(
+            framed(b"an answer of gRPC, which always says the same sixty-four bytes..")
+        )
         config = self.render("upstream.nginx.conf", 0)
         self.upstream = self._spawn(["nginx", "-p", str(self.dir), "-c", str(config)], self.load_core, "upstream")
         wait_for_answer(f"http://127.0.0.1:{self.upstream_port}/", 10)
 
     def render(self, template: str, port: int, **values: object) -> Path:
         text = (CONFIGS / template).read_text()
-        known = {"port": port, "dir": self.dir, "upstream_port": self.upstream_port, "admin_port": free_port()}
+        known = {
+            "port": port,
+            "dir": self.dir,
+            "upstream_port": self.upstream_port,
+            "upstream_http2_port": self.upstream_http2_port,
+            "admin_port": free_port(),
+        }
         for key, value in (known | values).items():
             text = text.replace("{{" + key + "}}", str(value))
         path = self.dir / f"{port}.{template}"
@@ -137,17 +148,20 @@ class Bench:
             cwd=self.dir if paths else None,
         )
 
-    def _start(self, name: str, port: int, command: list[str]) -> Peer:
+    def _start(self, name: str, port: int, command: list[str], probe: int = 0) -> Peer:
+        """probe: a port of it that speaks HTTP/1.1, 0: the one that is measured does."""
         process = self._spawn(command, self.proxy_core, f"{name}-{port}")
         peer = Peer(name, port, process.pid, process)
         self.peers.append(peer)
-        wait_for_answer(peer.url + "/", 60)
+        wait_for_answer(f"http://127.0.0.1:{probe or port}/", 60)
         return peer
 
     def nginx(self, flavour: str) -> Peer:
         port = free_port()
-        config = self.render(f"nginx.{flavour}.conf", port)
-        return self._start("nginx", port, ["nginx", "-p", str(self.dir), "-c", str(config)])
+        probe = free_port()
+        config = self.render(f"nginx.{flavour}.conf", port, probe=probe)
+        command = ["nginx", "-p", str(self.dir), "-c", str(config)]
+        return self._start("nginx", port, command, probe if flavour.startswith("http2") else 0)
 
     def haproxy(self, flavour: str) -> Peer:
         port = free_port()
@@ -222,7 +236,7 @@ class Meshway(Peer):
         command = [sys.executable, "-m", "meshway.cli.main", "up", "--data", str(self.data), "--workers", str(workers)]
         for plane in ("registry", "edge", "mesh", "edge-tls", "mesh-tls", "admin", "dns"):
             command += [f"--{plane}-port", "0"]
-        if flavour in ("bare", "cached", "silent"):  # as the others there: none of them writes a log
+        if flavour in ("bare", "cached", "silent", "http2"):  # as the others there: none of them writes a log
             command += ["--access-log", "off"]
         paths = () if compiled is None else (compiled, ROOT)
         process = bench._spawn([*command, "--ready-file", str(ready)], cores, name, paths)

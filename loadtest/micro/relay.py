@@ -51,11 +51,13 @@ PER_BEAT: Final = 1_000  # calls in 50 ms, about what a core carries
 CONFIGS: Final = Path(__file__).parents[1] / "configs"
 
 
-class _Transport:
+class Transport:
     """Takes everything at once."""
 
     def write(self, data: bytes) -> None:
         self.sent = data
+
+    def close(self) -> None: ...
 
     def is_closing(self) -> bool:
         return False
@@ -69,8 +71,8 @@ class _Transport:
         return 0
 
 
-def _connected(protocol: asyncio.Protocol) -> _Transport:
-    transport = _Transport()
+def connected(protocol: asyncio.Protocol) -> Transport:
+    transport = Transport()
     protocol.connection_made(cast(asyncio.Transport, transport))
     return transport
 
@@ -93,11 +95,11 @@ class Bench:
         recorder = Recorder(folder / "recorded") if tells else None
         self._telling = Telling(counters, self._log.writer, lambda: 1, keeps_lines=True) if tells else None
         self._finisher = Finisher(counters, self._log, recorder, self._telling)
-        relay = Relay(TablesHolder(compiler.tables), Pool(_refuse, wheel, now), wheel, now, self._finisher.finish)
+        relay = Relay(TablesHolder(compiler.tables), Pool(refuse, wheel, now), wheel, now, self._finisher.finish)
         self._server = ServerProtocol(ListenerContext(EDGE, relay, b"meshway-micro"))
         self._client = ClientProtocol(place, HeadLimits(), response_lines(drop=IDENTIFYING))
-        self._caller = _connected(self._server)
-        _connected(self._client)
+        self._caller = connected(self._server)
+        connected(self._client)
         place.idle.append(self._client)
 
     def round(self, requests: Sequence[bytes], answer: bytes = ANSWER) -> float:
@@ -133,13 +135,13 @@ class Bench:
 def measure(requests: list[bytes], profile: str, folder: Path, *, tells: bool = False) -> float:
     """µs per call, the best round."""
     log = "/dev/null" if tells or profile == "full" else ""
-    bench = Bench(_changes(profile), folder, log, tells=tells)
+    bench = Bench(changes_of(profile), folder, log, tells=tells)
     best = min(bench.round(requests) for _ in range(ROUNDS))
     bench.close()
     return best
 
 
-def _changes(profile: str) -> list[Change]:
+def changes_of(profile: str) -> list[Change]:
     text = (CONFIGS / f"meshway.{profile}.yaml").read_text().replace("{{upstream_port}}", "9000")
     changes = []
     for document in read_documents(text):
@@ -150,7 +152,7 @@ def _changes(profile: str) -> list[Change]:
     return changes
 
 
-def _refuse(*_: object) -> Any:
+def refuse(*_: object) -> Any:
     raise AssertionError("the connection is kept")
 
 
