@@ -65,7 +65,7 @@ def start(bench: Bench, service: str) -> dict[str, Peer]:
 
 def load(bench: Bench, peer: Peer, profile: Profile, seconds: float) -> Run:
     command = ["taskset", "-c", str(bench.load_core), "h2load", "-t1", f"-c{CONNECTIONS}", f"-m{AT_ONCE}"]
-    command += ["-D", str(seconds), peer.url + "/"]
+    command += ["-D", f"{seconds:.0f}", peer.url + "/"]
     if profile.grpc:
         body = bench.dir / "request.grpc"
         body.write_bytes(framed(b"a request of gRPC"))

@@ -151,12 +151,22 @@ class UnaryCall:
     def on_written(self, unsent: int) -> None:
         """The message is bounded: nothing waits for that."""
 
-    def on_fields(self, fields: Sequence[tuple[bytes, bytes]], ended: bool) -> None:
+    def on_fields(
+        self,
+        fields: Sequence[tuple[bytes, bytes]],
+        ended: bool,
+        first: bytes = b"",
+        trailers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
         head = self._head = dict(fields)
         if head.get(b":status") != b"200" or not head.get(b"content-type", b"").startswith(CONTENT_TYPE):
             self._fail("upstream_protocol", "does not answer as gRPC does")
-        elif ended:
+        elif ended and not first and not trailers:
             self._judge(head)
+        elif first:
+            self.on_data(first, ended and not trailers)
+        if trailers and not self._is_over:
+            self.on_trailers(trailers)
 
     def on_data(self, data: bytes, ended: bool) -> None:
         self._body += data

@@ -27,7 +27,7 @@ KEEP_ALIVE_FIELD: Final = b"Connection: keep-alive\r\n"
 
 def request_head(exchange: Exchange, left_ms: int) -> bytes:
     """left_ms: for the whole exchange, -1 where nothing bounds it."""
-    head, plan = exchange.head, exchange.plan
+    head = exchange.head
     body = head.body
     if body == NO_BODY:
         framing = b"Content-Length: 0\r\n" if exchange.method in _EXPECTS_BODY else b""
@@ -39,10 +39,6 @@ def request_head(exchange: Exchange, left_ms: int) -> bytes:
         framing += _UPGRADE_FIELDS % head.upgrade
     elif head.te_trailers:
         framing += b"TE: trailers\r\nConnection: TE\r\n"
-    if exchange.listener == MESH and FIELD in head.named:
-        criticality = criticality_line(exchange)
-    else:
-        criticality = plan.criticality_line if plan is not None else b""
     return b"".join(  # half the cost of a format
         (
             exchange.method,
@@ -60,11 +56,23 @@ def request_head(exchange: Exchange, left_ms: int) -> bytes:
             exchange.traceparent,
             _FIRST_ATTEMPT if exchange.attempts == 1 else b"\r\nmeshway-attempt: %d\r\n" % exchange.attempts,
             b"meshway-deadline: %d\r\n" % left_ms if left_ms >= 0 else b"",
-            criticality,
+            criticality_of(exchange),
             framing,
             b"\r\n",
         )
     )
+
+
+def criticality_of(exchange: Exchange) -> bytes:
+    """The line that tells the service, or b""."""
+    if exchange.listener == MESH and FIELD in exchange.head.named:
+        return criticality_line(exchange)
+    return exchange.plan.criticality_line if exchange.plan is not None else b""
+
+
+def expects_body(method: bytes) -> bool:
+    """Whether a request by this method that has none says so (RFC 9110 §8.6)."""
+    return method in _EXPECTS_BODY
 
 
 def answer_head(exchange: Exchange, head: ResponseHead, via: bytes, connection: bytes) -> bytes:
@@ -72,15 +80,13 @@ def answer_head(exchange: Exchange, head: ResponseHead, via: bytes, connection: 
 
     A body of unknown length is announced as chunked; a caller of HTTP/1.0 is told nothing, its end is the connection's.
     """
-    opening = head.opening
-    if opening is None:
-        opening = _open(head)
+    opening = opening_of(head)
     if head.body < 0 and exchange.head.minor == 0:
         opening = opening.removesuffix(_CHUNKED_FIELD)
     return b"".join(
         (
             opening,
-            b"" if head.is_dated else _date_line(int(time())),
+            b"" if head.is_dated else date_line(int(time())),
             exchange.added,
             via,
             b"x-request-id: ",
@@ -92,8 +98,10 @@ def answer_head(exchange: Exchange, head: ResponseHead, via: bytes, connection: 
     )
 
 
-def _open(head: ResponseHead) -> bytes:
+def opening_of(head: ResponseHead) -> bytes:
     """Start line, block and framing, kept for the next answer with this head."""
+    if head.opening is not None:
+        return head.opening
     framing = b""
     if head.body > 0:
         framing = b"Content-Length: %d\r\n" % head.body
@@ -108,7 +116,7 @@ def _open(head: ResponseHead) -> bytes:
 
 
 @lru_cache(maxsize=2)
-def _date_line(second: int) -> bytes:
+def date_line(second: int) -> bytes:
     return b"Date: %b\r\n" % formatdate(second, usegmt=True).encode()
 
 
@@ -131,7 +139,7 @@ def reply(exchange: Exchange, answer: Reply, connection: bytes) -> tuple[bytes, 
     head = b"HTTP/1.1 %d %b\r\n%b%b%b%b%bmeshway-reason: %b\r\nx-request-id: %b\r\n%b\r\n" % (
         status,
         _REASONS.get(status, b"Status"),
-        _date_line(int(time())),
+        date_line(int(time())),
         fields,
         framing,
         own,

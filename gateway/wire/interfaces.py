@@ -12,6 +12,7 @@ from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
     from gateway.upstream.endpoint import Endpoint
+    from gateway.wire.multiplexed.answer_reader import AnswerReader
 
 MAX_INTERIM: Final = 10  # answers of 1xx before the final one
 Address = tuple[str, int]
@@ -161,8 +162,14 @@ class AnswerEvents(Protocol):
     def on_interim(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """An answer of 1xx."""
 
-    def on_fields(self, fields: Sequence[tuple[bytes, bytes]], ended: bool) -> None:
-        """The head, with `:status`."""
+    def on_fields(
+        self,
+        fields: Sequence[tuple[bytes, bytes]],
+        ended: bool,
+        first: bytes = b"",
+        trailers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        """The head, with `:status`, and what came behind it at once. ended: it is whole with these."""
 
     def on_data(self, data: bytes, ended: bool) -> None: ...
 
@@ -180,7 +187,8 @@ class SharedUpstream(TimerOwner, Protocol):
     """One connection to an endpoint, on which many requests run beside each other.
 
     timer: its own, for how long it may be idle. closes_at: as of an `Upstream`. requests: begun on it. running: those
-    that are not over. heard: how often anything came from the other side.
+    that are not over. heard: how often anything came from the other side. answers: reads the heads that come on it;
+    whoever does that first makes it.
     """
 
     timer: Timer
@@ -188,6 +196,7 @@ class SharedUpstream(TimerOwner, Protocol):
     requests: int
     heard: int
     most_streams: int
+    answers: "AnswerReader | None"
 
     @property
     def running(self) -> int: ...

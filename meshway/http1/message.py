@@ -99,7 +99,8 @@ class ResponseHead:
     204 and 304 whatever the fields say. content_length: the announced length even where no body follows (HEAD, 304),
     else None. keep_alive: whether the connection may be used again, as far as the head tells.
     keep_alive_timeout_s: from `Keep-Alive: timeout=n`, or None. opening: start line, block and framing, once somebody
-    has written them, since the same head mostly comes again. is_dated: whether a Date is in them.
+    has written them, since the same head mostly comes again; fields: the same as HTTP/2 has them. is_dated: whether a
+    Date is in them.
     """
 
     __slots__ = (
@@ -108,6 +109,7 @@ class ResponseHead:
         "block",
         "body",
         "content_length",
+        "fields",
         "head_size",
         "is_dated",
         "keep_alive",
@@ -132,10 +134,12 @@ class ResponseHead:
     named: dict[bytes, bytes]
     head_size: int
     opening: bytes | None
+    fields: list[tuple[bytes, bytes]] | None
     is_dated: bool
 
     def __init__(self) -> None:
         self.opening = None
+        self.fields = None
         self.is_dated = False
         self._changes: HeadChanges = ()
         self._changed: ResponseHead | None = None

@@ -20,6 +20,7 @@ from gateway.wire.upstream_tls import UpstreamContexts
 
 if TYPE_CHECKING:
     from gateway.upstream.shared_pool import SharedConnector
+    from gateway.wire.multiplexed.answer_reader import AnswerReader
 
 ALPN: Final = ("h2",)
 MOST_STREAMS: Final = 1_000  # at once, until the other side says how many it takes
@@ -42,6 +43,7 @@ class H2ClientProtocol(asyncio.Protocol):
         self._writing: dict[int, AnswerEvents] = {}  # those with something that waits to be written
         self._is_flush_due = self._is_write_paused = False
         self._is_retired = self._is_over = False
+        self.answers: AnswerReader | None = None
         self._is_settled = self._connects = False  # the other side's settings are known, and what they say of CONNECT
         self._asking: list[Callable[[bool], None]] = []
 
@@ -151,7 +153,9 @@ class H2ClientProtocol(asyncio.Protocol):
             heard = self._streams.get(event.stream)
             if heard is not None:
                 self._forget(event.stream, event.ended)
-                heard.on_fields(event.fields, event.ended)
+                heard.on_fields(event.fields, event.ended, event.first, event.trailers)
+            if event.first and (heard is None or heard.takes):
+                self._codec.consumed(event.stream, len(event.first))
         elif isinstance(event, Interim):
             heard = self._streams.get(event.stream)
             if heard is not None:

@@ -66,11 +66,11 @@ class H2Codec:
                 heard += connection.events()
         except ngh2.NGH2Error as error:
             raise H2Fault(str(error)) from error
-        return [event for event in map(_read, heard) if event is not None]
+        return _read_all(heard)
 
     def heard(self) -> list[Event]:
         """What came of writing: streams that are over. Raises H2Fault."""
-        return [event for event in map(_read, self._connection.events()) if event is not None]
+        return _read_all(self._connection.events())
 
     def send(self, stream: int, data: bytes, *, ended: bool) -> None:
         """What the other side does not take yet waits in here: see `queued`."""
@@ -179,6 +179,41 @@ class ClientCodec(H2Codec):
         super().leave(error)
 
 
+def _read_all(heard: list[ngh2.Event]) -> list[Event]:
+    """Raises H2Fault. What came of a message with its head is told with it, whatever came of others in between: small
+    messages are one event."""
+    read: list[Event] = []
+    begun: dict[int, int] = {}  # places of heads, by their streams, of which more may be told
+    for one in heard:
+        if isinstance(one, ngh2.DataReceived):
+            at = begun.pop(one.stream_id, -1)
+            if at >= 0:
+                head = read[at]
+                if isinstance(head, Request):
+                    read[at] = Request(head.stream, head.fields, one.end_stream, one.data)
+                    continue
+                if isinstance(head, Head):
+                    read[at] = Head(head.stream, head.fields, one.end_stream, one.data)
+                    if not one.end_stream:
+                        begun[head.stream] = ~at
+                    continue
+            read.append(Body(one.stream_id, one.data, one.end_stream))
+        elif isinstance(one, ngh2.TrailersReceived):
+            at = begun.pop(one.stream_id, 0)
+            answer = read[~at] if at < 0 else None
+            if isinstance(answer, Head):
+                read[~at] = Head(answer.stream, answer.fields, True, answer.first, one.headers)
+            else:
+                read.append(Trailers(one.stream_id, one.headers))
+        else:
+            event = _read(one)
+            if event is not None:
+                if isinstance(event, Request | Head) and not event.ended:
+                    begun[event.stream] = len(read)
+                read.append(event)
+    return read
+
+
 def _read(event: ngh2.Event) -> Event | None:
     """None: it is nobody's here. Raises H2Fault."""
     if isinstance(event, ngh2.RequestReceived):
@@ -187,10 +222,6 @@ def _read(event: ngh2.Event) -> Event | None:
         return Interim(event.stream_id, event.headers)
     if isinstance(event, ngh2.ResponseReceived):
         return Head(event.stream_id, event.headers, event.end_stream)
-    if isinstance(event, ngh2.DataReceived):
-        return Body(event.stream_id, event.data, event.end_stream)
-    if isinstance(event, ngh2.TrailersReceived):
-        return Trailers(event.stream_id, event.headers)
     if isinstance(event, ngh2.StreamClosed):
         return Ended(event.stream_id, event.error_code)
     if isinstance(event, ngh2.GoAwayReceived):

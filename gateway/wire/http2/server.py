@@ -24,13 +24,12 @@ AT_ONCE: Final = 64 * 1024  # bytes that are made to be written; the rest stays 
 MOST_HELD: Final = 64 * 1024  # bytes of all answers of a connection that wait for the caller
 
 
-class Http2Connection(MultiplexedConnection, asyncio.Protocol):
+class Http2Connection(MultiplexedConnection):
     """As its listener's context makes it (`Multiplexing`)."""
 
-    __slots__ = ("_guard", "_slow_head", "_transport", "_unsent")
+    __slots__ = ("_codec", "_guard", "_slow_head", "_transport", "_unsent")
 
     VERSION: ClassVar[int] = 2
-    codec: ServerCodec
 
     def __init__(
         self,
@@ -41,7 +40,7 @@ class Http2Connection(MultiplexedConnection, asyncio.Protocol):
         entrance: Entrance | None,
         limits: StreamLimits,
     ) -> None:
-        codec = ServerCodec(limits.streams, limits.stream_window, limits.connection_window)
+        codec = self._codec = ServerCodec(limits.streams, limits.stream_window, limits.connection_window)
         super().__init__(listener, codec, peer, forwarding, entrance, limits)
         self._transport = transport
         self._guard = FrameGuard()
@@ -76,7 +75,7 @@ class Http2Connection(MultiplexedConnection, asyncio.Protocol):
 
     def close(self) -> None:
         """When idle."""
-        self.codec.leave()
+        self._codec.leave()
         self._flush()
         self._transport.close()
         if self._transport.get_write_buffer_size():
@@ -94,11 +93,11 @@ class Http2Connection(MultiplexedConnection, asyncio.Protocol):
         if self._is_over:
             return
         if error := self._guard.fault(data):
-            self.codec.leave(error)
+            self._codec.leave(error)
             self._end_by_fault()
             return
         try:
-            events = self.codec.receive(data)
+            events = self._codec.receive(data)
         except H2Fault:
             self._end_by_fault()
             return
@@ -118,14 +117,14 @@ class Http2Connection(MultiplexedConnection, asyncio.Protocol):
 
     def _end_slow_head(self) -> None:
         if not self._is_over:
-            self.codec.refuse()
+            self._codec.refuse()
             self._end_by_fault()
 
     def _end_by_fault(self) -> None:
         """The last word goes out, if there is room for it."""
         self._is_over = True
         if not self._is_write_paused:
-            self._transport.write(self.codec.take(AT_ONCE))
+            self._transport.write(self._codec.take(AT_ONCE))
         self._give_up_streams()
         self._transport.close()
         self.listener.relay.wheel.set(self._watch, self, self.listener.now() + self.listener.limits.linger_s)
@@ -134,15 +133,15 @@ class Http2Connection(MultiplexedConnection, asyncio.Protocol):
 
     def _hold_or_let_go(self) -> None:
         """What nobody took for too long is given up, and makes room: then others may try."""
-        is_stopped = self._is_write_paused or self.codec.is_stopped
+        is_stopped = self._is_write_paused or self._codec.is_stopped
         if self.is_holding:
-            if not is_stopped or self.codec.held <= LOW_WATER:
+            if not is_stopped or self._codec.held <= LOW_WATER:
                 self._let_go()
-        elif is_stopped and self.codec.held > MOST_HELD:
+        elif is_stopped and self._codec.held > MOST_HELD:
             self.hold_back()
 
     def holds_much(self) -> bool:
-        held = self.codec.held
+        held = self._codec.held
         if held <= MOST_HELD:
             return False
         # What the socket takes at once does not wait: of many streams that flow none is held back.
@@ -152,7 +151,7 @@ class Http2Connection(MultiplexedConnection, asyncio.Protocol):
         self._is_flushing_soon = False
         if self._is_over or self._transport.is_closing():
             return
-        transport, codec = self._transport, self.codec
+        transport, codec = self._transport, self._codec
         while not self._is_write_paused:
             data = codec.take(AT_ONCE)
             if data:

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from gateway.exchange import NEVER, Exchange
-from gateway.wire.heads import request_head
 from gateway.wire.interfaces import MAX_INTERIM, SharedUpstream, Timer, Upstream, UpstreamEvents
+from gateway.wire.multiplexed.answer_reader import AnswerReader
+from gateway.wire.multiplexed.asking import FieldBlocks, request_fields
 from gateway.wire.multiplexed.fields import (
-    answer_text,
     answer_trailers,
     connect_fields,
-    request_fields,
     switching_text,
     trailer_fields,
     with_attempts,
@@ -18,7 +17,7 @@ from gateway.wire.multiplexed.fields import (
 from gateway.wire.multiplexed.messages import Fields
 from gateway.wire.websocket.handshake import KEY, accept_of
 from meshway.http1.fields import find
-from meshway.http1.head import HeadError, HeadLimits, ResponseReader
+from meshway.http1.head import HeadError, HeadLimits
 
 if TYPE_CHECKING:
     from gateway.upstream.cluster_settings import OpeningSettings, SharingSettings
@@ -52,7 +51,10 @@ class StreamUpstream:
         self.shelf: list[Upstream] = []
         self.takes = True
         self._shared, self._pool, self._idle_timeout_s = shared, pool, idle_timeout_s
-        self._reader = pool.reader()
+        reader = shared.answers
+        if reader is None:
+            reader = shared.answers = pool.reader()
+        self._reader = reader
         self._events: UpstreamEvents | None = None
         self._number = self._heard = 0
         self._method = b""
@@ -79,8 +81,7 @@ class StreamUpstream:
         if exchange.head.upgrade:
             self._shared.ask_connects(lambda connects: self._connect(exchange, events, left_ms, connects))
             return
-        place = b"" if exchange.authority else _place(self.endpoint)
-        fields = request_fields(request_head(exchange, left_ms), self._pool.scheme, left_ms, place)
+        fields = self._fields(exchange, left_ms)
         if exchange.attempts > 1:
             fields = with_attempts(fields, exchange.attempts - 1)
         self._number = self._shared.begin(fields, first, self, ended=ended and not trailers)
@@ -98,23 +99,26 @@ class StreamUpstream:
         else:
             key = find(exchange.block, KEY)
             self._accept = accept_of(key or b"")
-            place = b"" if exchange.authority else _place(self.endpoint)
-            fields = request_fields(request_head(exchange, left_ms), self._pool.scheme, left_ms, place)
             self._is_open = True
-            self._number = self._shared.begin(connect_fields(fields), b"", self, ended=False)
+            self._number = self._shared.begin(connect_fields(self._fields(exchange, left_ms)), b"", self, ended=False)
 
-    def _switch(self, fields: Fields, ended: bool) -> None:
-        """The service agreed: from here on the stream is a connection."""
+    def _fields(self, exchange: Exchange, left_ms: int) -> Fields:
+        place = b"" if exchange.authority else _place(self.endpoint)
+        return request_fields(exchange, self._pool.scheme, left_ms, place, self._pool.blocks)
+
+    def _switch(self, fields: Fields, first: bytes, ended: bool) -> None:
+        """The service agreed: from here on the stream is a connection. first: what it said on it at once."""
         events = self._events
         assert events is not None
         try:
-            head = self._reader.read(switching_text(fields, self._accept), 0, self._method)
+            head = self._reader.read_text(switching_text(fields, self._accept), self._method)
         except HeadError as error:
             self._fail("upstream_protocol", error.detail)
             return
-        assert head is not None
         self._is_tunnel = True
-        events.on_upgrade(head, b"")
+        events.on_upgrade(head, first)
+        if first and not self.takes and not ended:
+            self._unread += len(first)
         if ended and self._events is events:
             events.on_end(b"")
 
@@ -167,27 +171,28 @@ class StreamUpstream:
             self._fail("upstream_protocol", f"more than {MAX_INTERIM} interim answers")
             return
         try:
-            head = self._reader.read(answer_text(fields, self._method, ended=True), 0, self._method)
+            head = self._reader.read(fields, self._method, ended=True)
         except HeadError as error:
             self._fail("upstream_protocol", error.detail)
             return
-        assert head is not None
         events.on_interim(head)
 
-    def on_fields(self, fields: Fields, ended: bool) -> None:
+    def on_fields(self, fields: Fields, ended: bool, first: bytes = b"", trailers: Fields = ()) -> None:
         events = self._events
         if events is None:
             return
         if self._accept and (b":status", b"200") in fields:
-            self._switch(fields, ended)
+            self._switch(fields, first, ended)
             return
         try:
-            head = self._reader.read(answer_text(fields, self._method, ended=ended), 0, self._method)
+            head = self._reader.read(fields, self._method, ended=ended and not first)
+            ends = answer_trailers(trailers) if trailers else b""
         except HeadError as error:
             self._fail("upstream_protocol", error.detail)
             return
-        assert head is not None
-        events.on_head(head, b"", ended, b"")
+        events.on_head(head, first, ended, ends)
+        if first and not self.takes and not ended:
+            self._unread += len(first)
 
     def on_data(self, data: bytes, ended: bool) -> None:
         events = self._events
@@ -233,14 +238,15 @@ class StreamUpstream:
 class StreamPool:
     """What makes them of one kind of connection. scheme: `https` by TLS."""
 
-    __slots__ = ("_limits", "_lines", "_shared", "scheme")
+    __slots__ = ("_limits", "_lines", "_shared", "blocks", "scheme")
 
     def __init__(self, shared: "SharedPool", limits: HeadLimits, lines: "FieldLines", scheme: bytes) -> None:
         self._shared, self._limits, self._lines = shared, limits, lines
         self.scheme = scheme
+        self.blocks = FieldBlocks()
 
-    def reader(self) -> ResponseReader:
-        return ResponseReader(self._limits, lines=self._lines)
+    def reader(self) -> AnswerReader:
+        return AnswerReader(self._limits, self._lines)
 
     def rest(self, shared: SharedUpstream, idle_timeout_s: float) -> None:
         self._shared.rest(shared, idle_timeout_s)

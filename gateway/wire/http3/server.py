@@ -40,10 +40,9 @@ class _Pulse:
 class Http3Connection(MultiplexedConnection):
     """local: our end, None where the system does not say it."""
 
-    __slots__ = ("_link", "_local", "_pulse", "_slow_head", "_unbegun")
+    __slots__ = ("_codec", "_link", "_local", "_pulse", "_slow_head", "_unbegun")
 
     VERSION: ClassVar[int] = 3
-    codec: H3Codec
 
     def __init__(
         self,
@@ -54,7 +53,8 @@ class Http3Connection(MultiplexedConnection):
         entrance: Entrance | None,
         limits: StreamLimits,
     ) -> None:
-        super().__init__(listener, H3Codec(link.quic), link.peer[0], forwarding, entrance, limits)
+        codec = self._codec = H3Codec(link.quic)
+        super().__init__(listener, codec, link.peer[0], forwarding, entrance, limits)
         self._link, self._local = link, local
         self._pulse = _Pulse(self)
         self._slow_head: SlowHead | None = None
@@ -85,7 +85,7 @@ class Http3Connection(MultiplexedConnection):
 
     def close(self) -> None:
         """When idle."""
-        self.codec.leave()
+        self._codec.leave()
         self._end(frames.NO_ERROR)
 
     def kill(self) -> None:
@@ -105,19 +105,19 @@ class Http3Connection(MultiplexedConnection):
         if self._is_over:
             return
         try:
-            for message in self.codec.receive(event):
+            for message in self._codec.receive(event):
                 self._take(message)
         except H3Fault as fault:
             self._end(fault.error, str(fault))
             return
-        if self.codec.unbegun != self._unbegun:
+        if self._codec.unbegun != self._unbegun:
             self._watch_head()
 
     def _watch_head(self) -> None:
         """Of the oldest; the next one has its time from when this is whole."""
         if self._slow_head is None:
             self._slow_head = SlowHead(self.listener.relay.wheel, self._end_slow_head)
-        self._unbegun = self.codec.unbegun
+        self._unbegun = self._codec.unbegun
         self._slow_head.rest()
         if self._unbegun >= 0 and not self._is_over:
             self._slow_head.watch(self.listener.now() + self.listener.limits.head_s)
@@ -127,7 +127,7 @@ class Http3Connection(MultiplexedConnection):
 
     def _on_ended(self, event: Ended) -> None:
         if event.error in _NONE_BEGUN and event.stream not in self._streams and not self._may_fault():
-            self.codec.refuse()
+            self._codec.refuse()
             self._end_by_fault()
             return
         super()._on_ended(event)
@@ -136,7 +136,7 @@ class Http3Connection(MultiplexedConnection):
 
     def holds_much(self) -> bool:
         """One answer alone has its own measure."""
-        return len(self.pending) > _FEW and self.codec.held > MOST_HELD
+        return len(self.pending) > _FEW and self._codec.held > MOST_HELD
 
     def _flush(self) -> None:
         self._is_flushing_soon = False
@@ -145,9 +145,9 @@ class Http3Connection(MultiplexedConnection):
         self._link.transmit()
         while self._settle():
             self._link.transmit()
-        for event in self.codec.heard():
+        for event in self._codec.heard():
             self._take(event)
-        if self.is_holding and self.codec.held <= LOW_WATER:
+        if self.is_holding and self._codec.held <= LOW_WATER:
             self._let_go()
         # Not while requests may be on their way that were sent before our word came.
         if self._is_leaving and self._leaves_at == NEVER and not self._streams and not self._is_over:

@@ -16,10 +16,11 @@ from gateway.relay.trace import begin_trace
 from gateway.wire.entrance import Entrance
 from gateway.wire.interfaces import Address, Downstream, Timer
 from gateway.wire.listener_context import ListenerContext, StreamLimits
-from gateway.wire.multiplexed.fields import request_text, trailer_block
+from gateway.wire.multiplexed.fields import trailer_block
 from gateway.wire.multiplexed.messages import RESETS, Body, Ended, Event, Fields, Leaving, Request, Trailers
+from gateway.wire.multiplexed.request_reader import FieldsReader
 from gateway.wire.multiplexed.stream import Stream
-from meshway.http1.head import HeadError, RequestReader
+from meshway.http1.head import HeadError
 from meshway.http1.message import RequestHead, bare_head
 
 LEAVING_S: Final = 1.0  # between the word that we leave and the last request that is taken
@@ -70,9 +71,9 @@ class MultiplexedConnection:
     """
 
     __slots__ = (
-        "_entrance", "_fault_at", "_faults", "_forwarding", "_is_flushing_soon", "_is_leaving", "_is_over",
-        "_is_write_paused", "_leaves_at", "_loop", "_peer", "_reader", "_requests", "_streams", "_watch", "codec",
-        "is_holding", "listener", "pending", "streams_until",
+        "_entrance", "_fault_at", "_faults", "_forwarding", "_is_flushing_soon",
+        "_is_leaving", "_is_over", "_is_write_paused", "_leaves_at", "_loop", "_peer", "_reader", "_requests",
+        "_streams", "_watch", "codec", "is_holding", "listener", "pending", "streams_until", "via",
     )  # fmt: skip
 
     VERSION: ClassVar[int]
@@ -88,13 +89,14 @@ class MultiplexedConnection:
     ) -> None:
         self.listener = listener
         self.codec = codec
+        self.via = listener.via_line.partition(b":")[2].strip()
         self.pending: list[Stream] = []
         self.streams_until = listener.now() + limits.max_age_s
         self._requests = limits.requests  # that are still taken
         self._loop = asyncio.get_running_loop()
         self._peer = peer
         self._forwarding, self._entrance = forwarding, entrance
-        self._reader = RequestReader(listener.limits.head, lines=listener.lines)
+        self._reader = FieldsReader(self.VERSION, listener.limits.head, listener.lines)
         self._streams: dict[int, Stream] = {}
         self._faults, self._fault_at = float(RESETS[0]), listener.now()
         self._is_flushing_soon = self._is_leaving = self._is_over = self._is_write_paused = False
@@ -193,7 +195,7 @@ class MultiplexedConnection:
         if self._is_over:
             return
         if isinstance(event, Request):
-            self._on_request(event.stream, event.fields, ended=event.ended)
+            self._on_request(event.stream, event.fields, event.first, ended=event.ended)
         elif isinstance(event, Body):
             stream = self._streams.get(event.stream)
             if stream is None:
@@ -209,21 +211,22 @@ class MultiplexedConnection:
         elif isinstance(event, Leaving):
             self._begin_to_leave()  # what he still asks of the connection itself is answered for a moment
 
-    def _on_request(self, number: int, fields: Fields, *, ended: bool) -> None:
+    def _on_request(self, number: int, fields: Fields, first: bytes, *, ended: bool) -> None:
+        """first: of the body, what came at once. ended: the message is whole with it."""
         stream = self._streams[number] = Stream(self, number, is_open=not ended)
         self._requests -= 1
         if self._requests <= 0 or self.listener.now() >= self.streams_until:
             self.announce_leave()
         try:
-            head = self._reader.read(request_text(fields, ended=ended))
+            head = self._reader.read(fields, is_bare=ended and not first)
         except HeadError as error:
             self._refuse(stream, Reply(error.status, error.code, "DPE", error.detail))
-            return
-        assert head is not None  # it is whole
-        head.minor = self.VERSION  # this reader's heads are of this connection alone
-        self._begin(stream, head, ended=ended)
+        else:
+            self._begin(stream, head, first, ended=ended)
+        if first:
+            stream.took(len(first))
 
-    def _begin(self, stream: Stream, head: RequestHead, *, ended: bool) -> None:
+    def _begin(self, stream: Stream, head: RequestHead, first: bytes, *, ended: bool) -> None:
         listener = self.listener
         peer, forwarded = self._forwarding.fields(head)
         exchange = Exchange(head, listener.face, peer, listener.now(), listener.scheme, forwarded, listener.name)
@@ -237,10 +240,10 @@ class MultiplexedConnection:
         elif head.method == b"CONNECT":
             call.refuse(Reply(405, "method_not_allowed", "NR", "CONNECT is not offered here", fields=b"Allow: GET\r\n"))
         elif head.upgrade:
-            stream.await_upgrade()
+            stream.await_upgrade(first)
             call.start(b"", True, b"")
         else:
-            call.start(b"", ended, b"")
+            call.start(first, ended, b"")
             if not ended and stream.call is call:
                 plan, limits = exchange.plan, listener.limits
                 stream.watch_body(limits.body_rate if plan is None else max(limits.body_rate, plan.body_rate))

@@ -7,13 +7,17 @@ there are no two opinions about what a request says.
 
 from base64 import b64encode
 from os import urandom
+from time import time
 from typing import Final
 
+from gateway.exchange import Exchange
+from gateway.wire.heads import date_line, opening_of
 from gateway.wire.multiplexed.messages import Fields
 from gateway.wire.websocket.handshake import ACCEPT, KEY
-from meshway.grpc_message import CONTENT_TYPE, timeout_field, timeout_ms
+from meshway.grpc_message import CONTENT_TYPE, timeout_ms
 from meshway.http1.framing import ChunkedReader
 from meshway.http1.head import HeadError
+from meshway.http1.message import ResponseHead
 
 DEADLINE: Final = b"meshway-deadline"
 GRPC_TIMEOUT: Final = b"grpc-timeout"
@@ -116,23 +120,18 @@ def answer_fields(text: bytes) -> Fields:
     return fields
 
 
-def request_fields(text: bytes, scheme: bytes, left_ms: int, place: bytes) -> Fields:
-    """Of a request's head as HTTP/1.1 would have it; its second line is Host. left_ms: for its answer, -1 where nothing
-    bounds it: a service of gRPC is told in its own words. place: address and port of who is asked, the authority of a
-    caller of HTTP/1.0 who names none: without, a service holds it to be malformed (RFC 9113 §8.3.1), and failed for us.
-    """
-    start, host, block = text.split(b"\r\n", 2)
-    method, path, _ = start.split(b" ")
-    fields: list[tuple[bytes, bytes]] = [
-        (b":method", method),
-        (b":scheme", scheme),
-        (b":authority", host.partition(b":")[2].strip() or place),
-        (b":path", path),
-    ]
-    _add(fields, block)
-    if left_ms >= 0 and any(name == GRPC_TIMEOUT for name, _ in fields):
-        left = (GRPC_TIMEOUT, timeout_field(left_ms / 1000.0))
-        fields = [left if name == GRPC_TIMEOUT else (name, value) for name, value in fields]
+def passed_fields(exchange: Exchange, head: ResponseHead, via: bytes) -> Fields:
+    """Of a service's answer, as of what `answer_head` writes: most of it is kept with the head."""
+    known = head.fields
+    if known is None:
+        known = head.fields = list(answer_fields(opening_of(head)))
+    fields = [*known]
+    if not head.is_dated:
+        _add(fields, date_line(int(time())))
+    if exchange.added:
+        _add(fields, exchange.added)
+    fields.append((b"via", via))
+    fields.append((b"x-request-id", exchange.request_id))
     return fields
 
 

@@ -14,11 +14,13 @@ RESETS: Final = (200, 33)
 
 
 class Request(NamedTuple):
-    """The head of a request. ended: the message is whole with it."""
+    """The head of a request. first: the beginning of its body, as far as it came with it. ended: the message is whole
+    with these."""
 
     stream: int
     fields: Fields
     ended: bool
+    first: bytes = b""
 
 
 class Interim(NamedTuple):
@@ -29,11 +31,14 @@ class Interim(NamedTuple):
 
 
 class Head(NamedTuple):
-    """The final head of an answer. ended: the message is whole with it."""
+    """The final head of an answer. first, trailers: of its body, and behind it, as far as they came with it. ended: the
+    message is whole with these."""
 
     stream: int
     fields: Fields
     ended: bool
+    first: bytes = b""
+    trailers: Fields = ()
 
 
 class Body(NamedTuple):

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from gateway.exchange import NEVER, Exchange, Reply
 from gateway.relay.call import Call
 from gateway.relay.tunnel import Tunnel
-from gateway.wire.heads import answer_head, interim_head, reply, upgrade_head
+from gateway.wire.heads import interim_head, reply, upgrade_head
 from gateway.wire.interfaces import Address, Timer
-from gateway.wire.multiplexed.fields import accepted_fields, answer_fields, trailer_fields
+from gateway.wire.multiplexed.fields import accepted_fields, answer_fields, passed_fields, trailer_fields
 from gateway.wire.multiplexed.grpc_reply import is_grpc, trailers_only
 from gateway.wire.websocket.frame_meter import GOING_AWAY
 from meshway.http1.message import ResponseHead
@@ -58,14 +58,14 @@ class Stream:
         if rate:
             self._set_watch(self._connection.listener.limits.body_grace_s)
 
-    def await_upgrade(self) -> None:
-        """What comes is for the service once it has agreed, and bounded by the stream's window until then."""
-        self._early = bytearray()
+    def await_upgrade(self, first: bytes) -> None:
+        """What comes is for the service once it has agreed, and bounded by the stream's window until then. first: what
+        came with the head."""
+        self._early = bytearray(first)
         self._wants_pause = True
 
     def on_body(self, data: bytes) -> None:
         """Of the request; of one that is answered it is dropped."""
-        self._body_count += len(data)
         call = self.call
         if call is None:
             pass
@@ -75,10 +75,15 @@ class Stream:
             self._early += data
         else:
             call.on_body(data)
+        self.took(len(data))
+
+    def took(self, size: int) -> None:
+        """Bytes of the request's body."""
+        self._body_count += size
         if self._wants_pause and self.call is not None:
-            self._unread += len(data)
+            self._unread += size
         else:
-            self._connection.codec.consumed(self._number, len(data))
+            self._connection.codec.consumed(self._number, size)
 
     def on_end(self, trailers: bytes) -> None:
         self.is_open = False
@@ -113,7 +118,7 @@ class Stream:
 
     def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
         connection, number = self._connection, self._number
-        fields = answer_fields(answer_head(exchange, head, connection.listener.via_line, b""))
+        fields = passed_fields(exchange, head, connection.via)
         is_bare = ended and not first and not trailers
         connection.codec.answer(number, fields, ended=is_bare)
         if first:

@@ -226,7 +226,7 @@ async def test_answers_of_which_the_caller_takes_nothing_wait_together_within_wh
         (connection,) = connections
         assert isinstance(connection, Http2Connection)
         await until(lambda: connection.is_holding, what="that it is held")
-        assert connection.codec.held < 5 * 65_536
+        assert connection._codec.held < 5 * 65_536
         caller.takes = True
         for stream in streams:
             caller.connection.increment_flow_control_window(size, stream)

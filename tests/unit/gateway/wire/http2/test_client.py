@@ -55,7 +55,7 @@ class Waiting:
     def __init__(self) -> None:
         self.lost: list[tuple[str, str]] = []
 
-    def on_fields(self, fields: Fields, ended: bool) -> None:
+    def on_fields(self, fields: Fields, ended: bool, first: bytes = b"", trailers: Fields = ()) -> None:
         raise AssertionError
 
     def on_data(self, data: bytes, ended: bool) -> None:

@@ -15,11 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.exchange import EDGE, Exchange
 from gateway.routing.path import PathError, canonical
 from gateway.wire.http2.codec import ClientCodec, H2Fault
 from gateway.wire.http2.frame_guard import FrameGuard
 from gateway.wire.http2.server_codec import ServerCodec
-from gateway.wire.multiplexed.fields import request_fields, request_text
+from gateway.wire.multiplexed.asking import FieldBlocks, request_fields
+from gateway.wire.multiplexed.fields import request_text
 from gateway.wire.multiplexed.messages import Fields, Request
 from meshway.http1.field_lines import request_lines
 from meshway.http1.head import HeadError, HeadLimits, RequestReader
@@ -188,9 +190,11 @@ def our_request(data: bytes) -> bytes:
         path, query = canonical(head.target)
     except (HeadError, PathError):
         return b""
-    start = b"%b %b%b HTTP/1.1\r\nHost: %b\r\n" % (head.method, path, query, head.authority)
+    exchange = Exchange(head, EDGE, "192.0.2.1", 0.0)
+    exchange.path, exchange.query = path, query
+    exchange.request_id, exchange.traceparent = b"order-4711", b"00-a-b-01"
     codec = ClientCodec()
-    codec.begin(request_fields(start + head.block + b"\r\n", b"http", -1, b"127.0.0.1:80"), b"")
+    codec.begin(request_fields(exchange, b"http", -1, b"127.0.0.1:80", FieldBlocks()), b"")
     return codec.take()
 
 

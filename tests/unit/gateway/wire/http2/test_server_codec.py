@@ -7,7 +7,7 @@ import pytest
 
 from gateway.wire.http2.codec import H2Fault
 from gateway.wire.http2.server_codec import ServerCodec
-from gateway.wire.multiplexed.messages import Allowing, Body, Ended, Event, Request, Trailers
+from gateway.wire.multiplexed.messages import Allowing, Ended, Event, Request, Trailers
 
 GET = [(b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"a"), (b":path", b"/")]
 POST = [(b":method", b"POST"), *GET[1:]]
@@ -40,8 +40,7 @@ def test_a_call_goes_through_whole() -> None:
     pair.caller.send_data(1, b"books")
     pair.caller.send_headers(1, [(b"x-sum", b"5")], end_stream=True)
     assert [event for event in pair.turn() if not isinstance(event, Allowing)] == [
-        Request(1, tuple(POST), False),
-        Body(1, b"books", False),
+        Request(1, tuple(POST), False, b"books"),
         Trailers(1, ((b"x-sum", b"5"),)),
     ]
     pair.codec.inform(1, [(b":status", b"103"), (b"link", b"</a>")])
