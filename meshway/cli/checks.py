@@ -62,7 +62,7 @@ def healthcheck(
 
     url = f"{session.registry}/v1/health/ready" if plane == "registry" else f"{gateway.rstrip('/')}/health/ready"
     try:
-        response = httpx.get(url, timeout=session.timeout_s, trust_env=False, verify=verified_by(session))
+        response = httpx.get(url, timeout=session.timeout_s, trust_env=False, verify=verified_by(session, url))
     except httpx.TransportError as error:
         raise CliError(FAILED, f"{url} does not answer", why=str(error) or type(error).__name__) from error
     if response.status_code != 200:

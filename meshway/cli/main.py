@@ -1,112 +1,111 @@
-"""The command `meshway`: puts the groups together. Verbs come first."""
+"""The command `meshway`: puts the groups together. Verbs come first.
+
+What is asked for is imported, and nothing else: all the commands together take three times as long as one.
+"""
 
 import sys
 from collections.abc import Iterator, Sequence
+from importlib import import_module
+from typing import Any, Final, NamedTuple
 
 import typer
 
-from meshway.cli import (
-    agent,
-    alerts,
-    audit,
-    authority,
-    backup,
-    bridge,
-    calls,
-    check_deploy,
-    checked,
-    checks,
-    consumers,
-    contexts,
-    demo,
-    doctor,
-    documents,
-    editing,
-    explain,
-    exporting,
-    gateway_plane,
-    login,
-    logs,
-    look,
-    master_key,
-    numbers,
-    operating,
-    planes,
-    proposals,
-    receivers,
-    registry_plane,
-    rehearse,
-    revisions,
-    rollouts,
-    services,
-    tokens,
-    users,
-)
 from meshway.cli.failure import USAGE, CliError
 from meshway.cli.guard import tell
 from meshway.cli.session import common_flags
 from meshway.cli.waiting import UNLESS_TOLD
 
-app = typer.Typer(
-    name="meshway",
-    help="A service mesh with one hop instead of sidecars. Start with: meshway up",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+# httpx imports a command of its own where it can, and with it rich and pygments: a third of what a start costs.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # what the import system reads as: is not there
+
+
+class _Command(NamedTuple):
+    """module: below `meshway.cli`. function: also its name, unless told."""
+
+    panel: str
+    module: str
+    function: str
+    word: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.word or self.function.strip("_").replace("_", "-")
+
+    def load(self) -> Any:
+        return getattr(import_module(f"meshway.cli.{self.module}"), self.function)
+
+
+_COMMANDS: Final = tuple(
+    _Command(panel, *written.split(":"))
+    for panel, commands in {
+        "Run it here": "planes:up demo:demo",
+        "Look": (
+            "look:get look:describe look:instances numbers:top numbers:map_ calls:requests calls:trace calls:tap "
+            "logs:logs explain:explain"
+        ),
+        "Documents": (
+            "documents:apply documents:diff rehearse:rehearse documents:import_ documents:delete editing:edit "
+            "exporting:export"
+        ),
+        "Revisions": "revisions:history revisions:rollback revisions:wait",
+        "Services": "services:register operating:drain checked:deregister services:call agent:agent",
+        "Rights": "login:login login:logout",
+        "Keep": "backup:backup backup:restore",
+        "Is it well": "doctor:doctor checks:healthcheck checks:version",
+    }.items()
+    for written in commands.split()
 )
-for panel, commands in {
-    "Run it here": (planes.up, demo.demo),
-    "Look": (
-        look.get,
-        look.describe,
-        look.instances,
-        numbers.top,
-        numbers.map_,
-        calls.requests,
-        calls.trace,
-        calls.tap,
-        logs.logs,
-        explain.explain,
-    ),
-    "Documents": (
-        documents.apply,
-        documents.diff,
-        rehearse.rehearse,
-        documents.import_,
-        documents.delete,
-        editing.edit,
-        exporting.export,
-    ),
-    "Revisions": (revisions.history, revisions.rollback, revisions.wait),
-    "Services": (services.register, operating.drain, checked.deregister, services.call, agent.agent),
-    "Rights": (
-        login.login,
-        login.logout,
-    ),
-    "Keep": (backup.backup, backup.restore),
-    "Is it well": (doctor.doctor, checks.healthcheck, checks.version),
-}.items():
-    for command in commands:
-        app.command(command.__name__.strip("_").replace("_", "-"), rich_help_panel=panel)(command)
-checks.check_app.command("deploy")(check_deploy.deploy)
-app.add_typer(checks.check_app, name="check", rich_help_panel="Is it well")
-registry_plane.registry_app.command("rewrap")(master_key.rewrap)
-app.add_typer(registry_plane.registry_app, name="registry", rich_help_panel="Run it here")
-app.add_typer(gateway_plane.gateway_app, name="gateway", rich_help_panel="Run it here")
-gateway_plane.gateway_app.command("drain")(operating.drain_gateway)
-app.add_typer(operating.breaker_app, name="breaker", rich_help_panel="Services")
-app.add_typer(operating.cache_app, name="cache", rich_help_panel="Services")
-app.add_typer(proposals.change_app, name="change", rich_help_panel="Revisions")
-app.add_typer(rollouts.rollout_app, name="rollout", rich_help_panel="Services")
-app.add_typer(authority.ca_app, name="ca", rich_help_panel="Who is who")
-app.add_typer(consumers.consumer_app, name="consumer", rich_help_panel="Who is who")
-app.add_typer(contexts.context_app, name="context", rich_help_panel="Look")
-app.add_typer(audit.audit_app, name="audit", rich_help_panel="Rights")
-app.add_typer(tokens.token_app, name="token", rich_help_panel="Rights")
-app.add_typer(users.user_app, name="user", rich_help_panel="Rights")
-app.add_typer(alerts.alert_app, name="alert", rich_help_panel="Look")
-app.add_typer(receivers.receiver_app, name="receiver", rich_help_panel="Look")
-app.add_typer(bridge.bridge_app, name="bridge", rich_help_panel="Services")
+_GROUPS: Final = (
+    _Command("Is it well", "checks", "check_app", "check"),
+    _Command("Run it here", "registry_plane", "registry_app", "registry"),
+    _Command("Run it here", "gateway_plane", "gateway_app", "gateway"),
+    _Command("Services", "operating", "breaker_app", "breaker"),
+    _Command("Services", "operating", "cache_app", "cache"),
+    _Command("Revisions", "proposals", "change_app", "change"),
+    _Command("Services", "rollouts", "rollout_app", "rollout"),
+    _Command("Who is who", "authority", "ca_app", "ca"),
+    _Command("Who is who", "consumers", "consumer_app", "consumer"),
+    _Command("Look", "contexts", "context_app", "context"),
+    _Command("Rights", "audit", "audit_app", "audit"),
+    _Command("Rights", "tokens", "token_app", "token"),
+    _Command("Rights", "users", "user_app", "user"),
+    _Command("Look", "alerts", "alert_app", "alert"),
+    _Command("Look", "receivers", "receiver_app", "receiver"),
+    _Command("Services", "bridge", "bridge_app", "bridge"),
+)
+# Commands of a group that are written beside others.
+_INTO_GROUPS: Final = {
+    "check": _Command("", "check_deploy", "deploy"),
+    "registry": _Command("", "master_key", "rewrap"),
+    "gateway": _Command("", "operating", "drain_gateway", "drain"),
+}
+
+
+def make_app(only: str = "") -> typer.Typer:
+    """only: one command or group; "": all of them."""
+    app = typer.Typer(
+        name="meshway",
+        help="A service mesh with one hop instead of sidecars. Start with: meshway up",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_no_flags)  # without it one command alone would be the program
+    for command in _COMMANDS:
+        if only in ("", command.name):
+            app.command(command.name, rich_help_panel=command.panel)(command.load())
+    for group in _GROUPS:
+        if only in ("", group.name):
+            made = group.load()
+            beside = _INTO_GROUPS.get(group.name)
+            if beside is not None and all(known.name != beside.name for known in made.registered_commands):
+                made.command(beside.name)(beside.load())
+            app.add_typer(made, name=group.name, rich_help_panel=group.panel)
+    return app
+
+
+def _no_flags() -> None:
+    pass
 
 
 def main() -> None:
@@ -114,6 +113,8 @@ def main() -> None:
     if (error := misplaced(sys.argv[1:])) is not None:
         tell(error)
         raise SystemExit(error.code)
+    first = next(iter(sys.argv[1:]), "")
+    app = make_app(first if any(first == each.name for each in (*_COMMANDS, *_GROUPS)) else "")
     app(list(with_values(sys.argv[1:])))
 
 

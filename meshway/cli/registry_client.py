@@ -32,7 +32,7 @@ class RegistryClient:
         self._http = httpx.Client(
             base_url=session.registry,
             headers=credentials(session),
-            verify=verified_by(session),
+            verify=verified_by(session, session.registry),
             trust_env=False,
             timeout=httpx.Timeout(session.timeout_s, connect=_CONNECT_S),
         )
@@ -113,8 +113,11 @@ def credentials(session: Session) -> dict[str, str]:
         raise CliError(NOT_ALLOWED, str(error), mend="name a file that holds a token: --token-file F") from error
 
 
-def verified_by(session: Session) -> ssl.SSLContext | bool:
-    """What httpx verifies the registry by. Raises CliError."""
+def verified_by(session: Session, url: str) -> ssl.SSLContext | bool:
+    """What httpx verifies by whoever answers at `url`. Raises CliError."""
+    if session.ca_file is None:
+        # In the clear nobody is believed, and no list of authorities is read for that.
+        return True if url.lower().startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     from meshway.client.errors import MeshwayError
     from meshway.client.registry import verifying
 

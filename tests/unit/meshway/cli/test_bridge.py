@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from meshway.cli.main import app
+from meshway.cli.main import make_app
 
 
 def _run(*arguments: str) -> Any:
-    return CliRunner().invoke(app, ["bridge", "zookeeper", *arguments])
+    return CliRunner().invoke(make_app(), ["bridge", "zookeeper", *arguments])
 
 
 def test_without_kazoo_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from meshway.cli.main import app, misplaced
+from meshway.cli.main import make_app, misplaced
 
 HEAVY = (
     "httpx",
@@ -29,6 +29,19 @@ HEAVY = (
 def test_starting_loads_no_plane_and_no_client() -> None:
     code = f"import sys, meshway.cli.main; print([name for name in {HEAVY} if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_a_question_to_the_registry_loads_no_other_command() -> None:
+    asked = 'sys.argv = ["meshway", "get", "services", "--registry", "http://127.0.0.1:1"]'
+    not_needed = ("rich", "asyncio", "cryptography", "meshway.cli.planes", "meshway.cli.agent", "meshway.cli.demo")
+    code = f"""import sys, atexit
+atexit.register(lambda: print([name for name in {not_needed} if name in sys.modules]))
+{asked}
+from meshway.cli.main import main
+main()"""
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert "does not answer" in loaded.stderr, loaded
     assert loaded.stdout.strip() == "[]"
 
 
@@ -65,7 +78,7 @@ def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 def test_no_flag_of_a_command_means_two_things() -> None:
     doubles = {
         name: flag
-        for name, command in _commands(typer.main.get_command(app), "meshway")
+        for name, command in _commands(typer.main.get_command(make_app()), "meshway")
         for flag, times in Counter(
             flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)
         ).items()
