@@ -15,8 +15,9 @@ EXPLAIN: Final = "explain"  # the kind of the feed's question
 
 
 class CallQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A call that nobody makes.
+    """A call, or connection, that nobody makes.
 
+    url: of a call required; at a Listener of tls the host that the handshake names, by CONNECT host and port.
     listener: the name of any, `edge` or `mesh` or a document's; none: mesh for the name of a service and edge for any
     other. as_: a service
     (`reviews`, `shop/web`), one of whose instances calls. address: the caller's, instead. documents: explain as if
@@ -24,7 +25,7 @@ class CallQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """
 
     method: Annotated[str, Meta(pattern=r"^[A-Za-z]{1,32}$(?!\n)")] = "GET"
-    url: Annotated[str, Meta(min_length=1, max_length=8192)]
+    url: Annotated[str, Meta(max_length=8192)] = ""
     headers: Annotated[dict[str, str], Meta(max_length=100)] = {}
     listener: Label | None = None
     as_: Annotated[str, Meta(max_length=200)] | None = msgspec.field(name="as", default=None)

@@ -12,12 +12,11 @@ from meshway.http1.authority import parse_authority
 from meshway.http1.field_lines import request_lines
 from meshway.http1.head import HeadError, RequestReader
 from meshway.model.listener import EDGE as EDGE_FACE
-from meshway.model.listener import FACES, Spoken
+from meshway.model.listener import FACES
 from meshway.model.listener import MESH as MESH_FACE
 from meshway.model.nearest import did_you_mean
 
 LOOPBACK: Final = "127.0.0.1"
-OF_CALLS: Final[frozenset[Spoken]] = frozenset({"http", "https", "http3"})
 
 
 class Asked(NamedTuple):
@@ -51,7 +50,7 @@ def read_question(question: CallQuestion, state: State, now: float) -> Asked:
     reader = RequestReader(plan.limits(ConnectionLimits()).head, lines=known)
     head = reader.read("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
     assert head is not None
-    address, caller = _caller(question, state)
+    address, caller = caller_of(question, state)
     scheme = b"https" if plan.is_tls else b"http"
     return Asked(Exchange(head, face, address, now, scheme, listener_name=name), caller, plan)
 
@@ -61,8 +60,6 @@ def _listener(question: CallQuestion, authority: str, state: State) -> str:
     if question.listener is not None:
         if question.listener not in known:
             raise ValueError(f"listener: there is no {question.listener}{did_you_mean(question.listener, known)}")
-        if (speaks := known[question.listener].spoken) not in OF_CALLS:
-            raise ValueError(f"listener: {question.listener} has no calls: it speaks {speaks}")
         return question.listener
     try:
         host, _ = parse_authority(authority.encode())
@@ -71,7 +68,7 @@ def _listener(question: CallQuestion, authority: str, state: State) -> str:
     return MESH_FACE if host in state.tables.mesh.names else EDGE_FACE
 
 
-def _caller(question: CallQuestion, state: State) -> tuple[str, str]:
+def caller_of(question: CallQuestion, state: State) -> tuple[str, str]:
     """Address, and who it is in words."""
     if question.address is not None:
         return question.address, question.address

@@ -16,6 +16,7 @@ from gateway.upstream.cluster_settings import MESH
 from gateway.upstream.eligible import state_of
 from gateway.upstream.endpoint import Endpoint
 from meshway.explanation import DestinationState, EndpointState, Said, Setting
+from meshway.model.document import Destination
 
 MOST_ENDPOINTS: Final = 100  # of a destination; eligible ones first
 
@@ -29,13 +30,21 @@ def destinations_of(
         key = ClusterKey(namespace, name.removeprefix("implicit:"))
         return [_destination(state, key, 100.0, by, exchange, now)]
     written = route.entry.spec.rules[rule].destinations
+    said = Said(document=by.document, path=f"spec.rules[{rule}]")
+    return destinations_told(state, route.entry.namespace, written, said, exchange, now)
+
+
+def destinations_told(
+    state: State, namespace: str, written: Sequence[Destination], by: Said, exchange: Exchange, now: float
+) -> list[DestinationState]:
+    """namespace: of the document that has them. by: where in it."""
     total = sum(destination.weight for destination in written)
     return [
         _destination(
             state,
-            destination_key(route.entry.namespace, destination),
+            destination_key(namespace, destination),
             100.0 * destination.weight / total if len(written) > 1 else 100.0,
-            Said(document=by.document, path=f"spec.rules[{rule}].destinations[{at}]"),
+            Said(document=by.document, path=f"{by.path}.destinations[{at}]"),
             exchange,
             now,
         )

@@ -24,6 +24,25 @@ def no_request(protocol: int) -> RequestHead:
     return head
 
 
+def no_route_for(exchange: Exchange, kind: str) -> Reply:
+    """kind: `TcpRoute`, `TlsRoute`: of what its listener asks for."""
+    detail = f"no {kind} of listener {exchange.listener_name} takes connections of {exchange.peer}"
+    if kind == "TlsRoute":
+        detail += f" for {exchange.server_name}" if exchange.server_name else " that name no host (SNI)"
+    return Reply(404, "no_route", "NR", detail, policy=f"listener {exchange.listener_name}")
+
+
+def no_session_route(listener: str, more: str = "") -> Reply:
+    return Reply(404, "no_route", "NR", f"no UdpRoute has this Listener{more}", policy=f"listener {listener}")
+
+
+def not_connected(exchange: Exchange) -> Reply:
+    """To a CONNECT of the mesh that leads nowhere."""
+    asked = exchange.authority.decode("latin-1")
+    detail = f"CONNECT is for ports that a Service of the mesh says to be tcp or tls: {asked} is none"
+    return Reply(403, "egress_denied", "UAEX", detail, policy=f"listener {exchange.listener_name}")
+
+
 class Passage:
     """Of one exchange. `enter` once, then `leave` once, whatever it answered."""
 

@@ -242,6 +242,11 @@ class Tables:
                 return plan
         return hosts.match_unnamed(exchange)
 
+    def connection_to(self, exchange: Exchange) -> ConnectionPlan | None:
+        """What a CONNECT of the mesh leads to; None: nowhere."""
+        port = exchange.authority.rpartition(b":")[2]
+        return self.connects.get((exchange.host, int(port) if port.isdigit() else 0))
+
     def apply_transition(self, transition: Transition) -> None:
         """What another worker or the health checker found out; told twice is told once."""
         if transition.endpoint is not None:

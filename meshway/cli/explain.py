@@ -17,8 +17,13 @@ Item = Mapping[str, Any]
 @asking
 def explain(
     session: Session,
-    method: Annotated[str, typer.Argument(metavar="METHOD")],
-    url: Annotated[str, typer.Argument(metavar="URL", help="http://reviews/7, or the host of an edge Route.")],
+    method: Annotated[
+        str, typer.Argument(metavar="METHOD", help="TCP, TLS, UDP: at --listener. CONNECT: on the mesh.")
+    ],
+    url: Annotated[
+        str,
+        typer.Argument(metavar="URL", help="http://reviews/7, the host of an edge Route, or that TLS names (SNI)."),
+    ] = "",
     header: Annotated[list[str] | None, typer.Option("--header", "-H", metavar="NAME: VALUE")] = None,
     as_: Annotated[str, typer.Option("--as", metavar="[NS/]SVC", help="A service, one of whose instances calls.")] = "",
     address: Annotated[str, typer.Option("--address", metavar="IP", help="The caller's address.")] = "",
@@ -44,7 +49,7 @@ def explain(
     documents = read_files(file, namespace) if file else []
     question: dict[str, Any] = {
         "method": method,
-        "url": full_url(url, namespace) if listener in ("", MESH, MESH_TLS) else url,
+        "url": full_url(url, namespace) if url and listener in ("", MESH, MESH_TLS) else url,
         "headers": dict(header_of(text) for text in header or ()),
         "documents": [document.sent for document in documents],
     }
@@ -105,7 +110,8 @@ def lines_of(told: Item, places: Places) -> Iterator[str]:
     if told.get("tried_left_out"):
         yield f"  {told['tried_left_out']} further matches were for other paths"
     if "matched" in told:
-        yield f"✓ {told['route']} rule {told['rule']}   {places.of(told['matched'])}"
+        rule = f" rule {told['rule']}" if told.get("rule") else ""
+        yield f"✓ {told['route']}{rule}   {places.of(told['matched'])}"
     for verdict in told.get("filters", ()):
         mark = {"refuse": "✗", "may refuse": "!", "may delay": "!", "delay": "!"}.get(verdict["verdict"], "✓")
         detail = f": {verdict['detail']}" if verdict.get("detail") else ""

@@ -8,7 +8,9 @@ import { PageHead } from '../kit/PageHead'
 import { Problem, told } from '../kit/Problem'
 import { Answer } from './Answer'
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT', 'TCP', 'TLS', 'UDP']
+// Of a Listener: no call, so none has to name a host.
+const UNNAMED = ['TCP', 'TLS', 'UDP']
 
 type Question = { method: string; url: string; listener: string; as: string; headers: string }
 
@@ -38,7 +40,7 @@ export function ExplainPage() {
     <>
       <PageHead
         title={t('nav.explain')}
-        command={`meshway explain ${question.method} ${question.url || 'http://books.default.mesh/'}${listener}${caller}`}
+        command={`meshway explain ${question.method} ${question.url || (UNNAMED.includes(question.method) ? '' : 'http://books.default.mesh/')}${listener}${caller}`}
       />
       <p style={{ maxWidth: 640, marginTop: 0 }}>{t('explain.about')}</p>
       <form
@@ -58,7 +60,7 @@ export function ExplainPage() {
           <TextInput
             label={t('explain.url')}
             placeholder="http://books.example/cart"
-            required
+            required={!UNNAMED.includes(question.method)}
             style={{ flex: 1, minWidth: 240 }}
             value={question.url}
             onChange={(event) => set({ url: event.currentTarget.value.trim() })}

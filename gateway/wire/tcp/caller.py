@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway.exchange import NEVER, Exchange, Reply
 from gateway.relay.forwarding import is_in
-from gateway.relay.passage import TCP, no_request
+from gateway.relay.passage import TCP, no_request, no_route_for
 from gateway.relay.patient_passage import PatientPassage
 from gateway.relay.trace import begin_trace
 from gateway.routing.connection_table import ConnectionPlan
@@ -118,8 +118,7 @@ class TcpCaller(Side):
         return None if table is None else table.match(self.exchange)
 
     def _no_route(self) -> Reply:
-        detail = f"no TcpRoute of listener {self._listener.name} takes connections of {self._peer}"
-        return Reply(404, "no_route", "NR", detail, policy=self._listener.title)
+        return no_route_for(self.exchange, "TcpRoute")
 
     def _start(self, plan: ConnectionPlan) -> None:
         listener, exchange = self._listener, self.exchange

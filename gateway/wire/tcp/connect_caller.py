@@ -9,6 +9,7 @@ from typing import Final
 from gateway.authentication.service_token import FIELD as SERVICE_TOKEN
 from gateway.authentication.service_token import prove
 from gateway.exchange import Exchange, Reply
+from gateway.relay.passage import not_connected
 from gateway.relay.trace import begin_trace
 from gateway.routing.connection_table import ConnectionPlan
 from gateway.routing.table import Tables
@@ -59,13 +60,10 @@ class ConnectCaller(TcpCaller):
         self._route()
 
     def _plan_of(self, tables: Tables) -> ConnectionPlan | None:
-        port = self.exchange.authority.rpartition(b":")[2]
-        return tables.connects.get((self.exchange.host, int(port) if port.isdigit() else 0))
+        return tables.connection_to(self.exchange)
 
     def _no_route(self) -> Reply:
-        asked = self.exchange.authority.decode("latin-1")
-        detail = f"CONNECT is for ports that a Service of the mesh says to be tcp or tls: {asked} is none"
-        return Reply(403, "egress_denied", "UAEX", detail, policy=self._listener.title)
+        return not_connected(self.exchange)
 
     def _turn_away(self, answer: Reply) -> None:
         head, body = reply(self.exchange, answer, CLOSE_FIELD)

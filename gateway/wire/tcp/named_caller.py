@@ -4,6 +4,7 @@ import struct
 from typing import Final
 
 from gateway.exchange import Reply
+from gateway.relay.passage import no_route_for
 from gateway.wire.listener_context import ListenerContext
 from gateway.wire.proxy_protocol import Told
 from gateway.wire.tcp.caller import Carriage, TcpCaller
@@ -51,10 +52,7 @@ class NamedCaller(TcpCaller):
             self._route()
 
     def _no_route(self) -> Reply:
-        name = self.exchange.server_name
-        asked = f"for {name}" if name else "that name no host (SNI)"
-        detail = f"no TlsRoute of listener {self._listener.name} takes connections of {self._peer} {asked}"
-        return Reply(404, "no_route", "NR", detail, policy=self._listener.title)
+        return no_route_for(self.exchange, "TlsRoute")
 
     def eof_received(self) -> bool:
         return False if self._hello is not None else super().eof_received()

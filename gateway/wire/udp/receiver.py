@@ -12,14 +12,14 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from gateway.exchange import Exchange, Reply
-from gateway.relay.passage import UDP, no_request
+from gateway.relay.passage import UDP, no_request, no_session_route
 from gateway.relay.shedding import DEFAULT, Shedding
 from gateway.relay.trace import begin_trace
 from gateway.routing.session_plan import SessionPlan
 from gateway.routing.table import TablesHolder
 from gateway.telemetry.counters import Counters
 from gateway.wire.listener_context import ListenerContext
-from gateway.wire.udp.session import AT_ONCE, Session, no_session
+from gateway.wire.udp.session import AT_ONCE, Session
 
 MOST_BYTES: Final = 65_535
 # Of refusals without a session, which a flood of forged sources has: one line of the log for all of this time.
@@ -181,10 +181,9 @@ class UdpReceiver:
             return
         self._untold[why] = 0, now
         exchange = self._exchange(peer, now)
-        title = self.listener.title if plan is None else plan.title
         if plan is not None:
             exchange.plan = plan.route
-        exchange.take_reply(_turned_away(why, count, plan, title))
+        exchange.take_reply(_turned_away(why, count, plan, self.listener.name))
         self.listener.relay.finish(exchange, now)
 
     def beat(self, now: float) -> None:
@@ -220,14 +219,14 @@ def _from_own_address(ancillary: Sequence[tuple[int, int, bytes]]) -> Ancillary:
     return _NONE
 
 
-def _turned_away(why: str, count: int, plan: SessionPlan | None, title: str) -> Reply:
+def _turned_away(why: str, count: int, plan: SessionPlan | None, listener: str) -> Reply:
     """count: of datagrams that this is said of."""
     more = "" if count == 1 else f", {count} datagrams since it was last told"
     if plan is None or why == "no_route":
-        return no_session(title, more)
+        return no_session_route(listener, more)
     most = plan.max_sessions if why == "sessions" else plan.per_source
     of = "there are" if why == "sessions" else "this address has"
-    return Reply(503, "too_many_sessions", "UO", f"{of} {most} sessions, the most that may be{more}", policy=title)
+    return Reply(503, "too_many_sessions", "UO", f"{of} {most} sessions, the most that may be{more}", policy=plan.title)
 
 
 _HEAD: Final = no_request(UDP)

@@ -8,7 +8,7 @@ import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.exchange import NEVER, Exchange, Reply
-from gateway.relay.passage import Passage
+from gateway.relay.passage import Passage, no_session_route
 from gateway.routing.session_plan import SessionPlan
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.eligible import state_of
@@ -257,7 +257,7 @@ class Session:
         if plan is self._plan or self.refusal is not None:
             return ""
         if plan is None:
-            refusal: Reply | None = no_session(listener.title)
+            refusal: Reply | None = no_session_route(listener.name)
         else:
             refusal = plan.standing.refusal(self.exchange, plan.title)
             self._plan = plan
@@ -292,11 +292,6 @@ class Session:
 
     def end_void(self) -> None:
         """Datagrams show no certificates."""
-
-
-def no_session(title: str, more: str = "") -> Reply:
-    """title: of the Listener."""
-    return Reply(404, "no_route", "NR", f"no UdpRoute has this Listener{more}", policy=title)
 
 
 def _uncallable(cluster: Cluster, endpoint: Endpoint) -> str:
