@@ -1,7 +1,8 @@
 """Open-loop load: requests leave by a Poisson clock whether or not the last one was answered.
 
 Latency counts from the moment a request was due, so a stall is seen by every request it delayed (no coordinated
-omission). Own raw protocol: one connection carries one request at a time, as many connections as are needed.
+omission). Own raw protocol: one connection carries one request at a time, as many connections as are needed. Where
+these are bounded, a request that is due waits for one, and its wait counts.
 """
 
 import argparse
@@ -62,10 +63,12 @@ async def run(
     seed: int,
     name: str = "bench",
     patience_s: float = 10.0,
+    most_connections: int = 65_536,
 ) -> dict[str, float]:
-    """p50, p99 and max in ms, answered and failed requests (no 2xx), and good ones: 2xx within patience_s.
+    """p50, p99 and max in ms, took_s, answered and failed requests (no 2xx), and good ones: 2xx within patience_s.
 
-    name: the Host field. Opens a connection only when none is idle.
+    name: the Host field. Opens a connection only when none is idle. Raises TimeoutError where all of the most are busy
+    for patience_s.
     """
     chance = random.Random(seed)
     request = f"GET {path} HTTP/1.1\r\nHost: {name}\r\n\r\n".encode()
@@ -75,21 +78,27 @@ async def run(
     loop = asyncio.get_running_loop()
     start_s = time.perf_counter()
     due_s = start_s
-    sent = 0
+    sent = opened = 0
     while due_s < start_s + seconds:
         due_s += chance.expovariate(rate_per_s)
         wait_s = due_s - time.perf_counter()
         if wait_s > 0:
             await asyncio.sleep(wait_s)
+        if not idle and opened >= most_connections:
+            async with asyncio.timeout(patience_s):
+                while not idle:
+                    await asyncio.sleep(0.0)  # a pass of the loop, which reads what came
         if idle:
             connection = idle.pop()
         else:
+            opened += 1
             _, connection = await loop.create_connection(lambda: _Connection(idle, latencies_s, good_s), host, port)
         connection.send(request, due_s)
         sent += 1
     give_up_s = time.perf_counter() + patience_s
     while len(latencies_s) < sent and time.perf_counter() < give_up_s:
         await asyncio.sleep(0.01)
+    took_s = time.perf_counter() - start_s
     latencies_s.sort()
     count = len(latencies_s)
     return {
@@ -99,6 +108,7 @@ async def run(
         "answered": count,
         "failed": sent - len(good_s),
         "sent": sent,
+        "took_s": took_s,
         "good": sum(latency_s <= patience_s for latency_s in good_s),
     }
 
@@ -110,6 +120,7 @@ def main() -> None:
     parser.add_argument("--path", default="/")
     parser.add_argument("--rate", type=float, default=500.0)
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--connections", type=int, default=65_536, help="at most")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     options = parser.parse_args()
     print(f"seed {options.seed}")
@@ -124,6 +135,7 @@ def main() -> None:
             rate_per_s=options.rate,
             seconds=options.seconds,
             seed=options.seed,
+            most_connections=options.connections,
         )
     )
     result["own_s"] = time.process_time() - began_s

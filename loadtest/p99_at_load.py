@@ -6,10 +6,10 @@ of its own on the other core, beside the service; how busy that core was stands 
 proxy's doing.
 """
 
+import dataclasses
 import statistics
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,13 +18,18 @@ from loadtest.peers import Bench, Peer
 from loadtest.targets import at_most
 
 LOAD: Final = 0.7
+CONNECTIONS: Final = 512  # at most: at full rate those of some 15 ms
+ON_TIME: Final = 0.95
+SLOWEST: Final = 20  # times as long as meant: then the machine is not fit to measure on
 OWN, SAME = "70 % of its own", "70 % of the slower one's"
 
 
 @dataclass(frozen=True)
 class Latency:
-    """busy: of a core, the proxy; load_core: the load and the service."""
+    """per_s: calls, in fact; meant: by the clock. busy: of a core, the proxy; load_core: the load and the service."""
 
+    per_s: float
+    meant: float
     p50_ms: float
     p99_ms: float
     max_ms: float
@@ -45,13 +50,15 @@ def at_rate(peer: Peer, bench: Bench, rate: float, seconds: int, seed: int) -> L
     ours, service = process_tree(peer.pid), process_tree(bench.upstream.pid)
     command = ["taskset", "-c", str(bench.load_core), sys.executable, "-m", "loadtest.open_loop", str(peer.port)]
     command += ["--rate", f"{rate:.0f}", "--seconds", str(seconds), "--seed", str(seed)]
-    began, spent, served = time.monotonic(), cpu_s(ours), cpu_s(service)
-    text = subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds + 60).stdout
-    took_s = time.monotonic() - began
+    command += ["--connections", str(CONNECTIONS)]
+    spent, served = cpu_s(ours), cpu_s(service)
+    text = subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds * SLOWEST + 10).stdout
     words = text.splitlines()[-1].split()
     told = {name: float(value) for name, value in zip(words[::2], words[1::2], strict=True)}
-    loaded_s = cpu_s(service) - served + told["own_s"]
+    took_s, loaded_s = told["took_s"], cpu_s(service) - served + told["own_s"]
     return Latency(
+        told["sent"] / took_s,
+        rate,
         told["p50_ms"],
         told["p99_ms"],
         told["max_ms"],
@@ -81,14 +88,16 @@ def section(rounds: int, seconds: int) -> str:
     finally:
         bench.close()
     lines = [
-        "| load | proxy | calls a second | p50 ms | p99 ms (min–max) | most ms | failed | its core | load's core |",
+        "| load | proxy | calls a second (meant) | p50 ms | p99 ms (min–max) | most ms | failed "
+        "| its core | load's core |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for (load, name), runs in found.items():
         rate = LOAD * (full[name] if load == OWN else min(full.values()))
         p99 = sorted(run.p99_ms for run in runs)
         lines.append(
-            f"| {load} | {name} | {rate:,.0f} | {statistics.median(run.p50_ms for run in runs):.2f} "
+            f"| {load} | {name} | {statistics.median(run.per_s for run in runs):,.0f} ({rate:,.0f}) "
+            f"| {statistics.median(run.p50_ms for run in runs):.2f} "
             f"| **{statistics.median(p99):.2f}** ({p99[0]:.2f}–{p99[-1]:.2f}) | {max(run.max_ms for run in runs):.1f} "
             f"| {sum(run.failed for run in runs):.0f} | {statistics.median(run.busy for run in runs):.0%} "
             f"| {statistics.median(run.load_core for run in runs):.0%} |"
@@ -97,5 +106,10 @@ def section(rounds: int, seconds: int) -> str:
     for load in (OWN, SAME):
         pairs = zip(found[load, "meshway"], found[load, "envoy"], strict=True)
         share = statistics.median(ours.p99_ms / theirs.p99_ms for ours, theirs in pairs)
-        targets.append(str(at_most(f"p99 at {load}", 1.0, share, "× envoy's")))
+        told = at_most(f"p99 at {load}", 1.0, share, "× envoy's")
+        late = [name for name in full if any(run.per_s < ON_TIME * run.meant for run in found[load, name])]
+        if late:  # an open loop that cannot keep its pace measures itself
+            why = f"nothing that counts: the machine had no time for the rate meant for {' and '.join(late)}"
+            told = dataclasses.replace(told, reached=why, is_met=False)
+        targets.append(str(told))
     return "\n".join([*lines, "", *targets])

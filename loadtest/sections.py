@@ -85,6 +85,14 @@ SECTIONS: Final = (
     Section("cached", "from the store and past it, beside nginx", cached.section, 8, 20, 5, 1),
     Section("memory", "of 10,000 routes and 1,000 services, of idle connections", memory.section, 1, 0, 2, 30),
     Section("p99 at 70 % load", "open loop, beside Envoy", p99_at_load.section, 4, 15, 5, 3),
-    Section("two workers", "twice the machine, twice the calls?", two_workers.section, 2, 25, 5, 3),
+    Section(
+        "two workers",
+        "two cores with everything on each, against one core with everything on it",
+        two_workers.section,
+        2,
+        25,
+        5,
+        3,
+    ),
 )
 NAMES: Final = tuple(section.name for section in SECTIONS)
