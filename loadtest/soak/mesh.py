@@ -24,6 +24,8 @@ from tests.parts.planes import Registry
 from tests.parts.ports import free_port
 
 ORPHANS_S: Final = 6.0  # workers without a supervisor leave within five
+# All datagrams are of one address, and of more sessions than the 100 of a worker that a silent UdpRoute gives one.
+MANY_SESSIONS: Final = {"per_source": 0, "idle": "5s"}
 
 
 class Mesh:
