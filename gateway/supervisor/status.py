@@ -109,7 +109,7 @@ async def config_of(host: "Supervisor") -> dict[str, Any]:
         **_feed(host),
         "refused": msgspec.to_builtins(host.refused()),
         "feed_refused": host.feed.refused or None,
-        "followed.refused": list(host.followed.refused),
+        "last_good_refused": list(host.followed.refused),
         "workers": workers,
         "draining": sum(worker.is_draining for worker in host.slots.workers),
         "clusters": _merged([state["clusters"] for state in states if state]),
