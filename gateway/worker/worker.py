@@ -18,11 +18,8 @@ from pathlib import Path
 from random import random
 from typing import Any, Final
 
-import msgspec
-
 from gateway.channel import (
     Alive,
-    Answer,
     Answered,
     Applied,
     Buckets,
@@ -72,7 +69,6 @@ from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import BEYOND, Counters
 from gateway.telemetry.finish import Finisher
 from gateway.telemetry.otlp_sink import OtlpSinks
-from gateway.telemetry.recent import RECENT, RecentCalls, recent_calls
 from gateway.telemetry.recorder import Recorder
 from gateway.telemetry.tap import Tap
 from gateway.telemetry.telling import Telling
@@ -89,10 +85,11 @@ from gateway.wire.places import allow_all_descriptors
 from gateway.wire.tcp.caller import Carriage
 from gateway.wire.upstream_tls import UpstreamContexts
 from gateway.worker import caching
+from gateway.worker.answering import Answering
 from gateway.worker.apply import Applier
 from gateway.worker.desks import desks_of
 from gateway.worker.evidence import Evidence
-from gateway.worker.explaining import explaining, tell_when_known, told_of
+from gateway.worker.explaining import explaining
 from gateway.worker.gauges import Gauges
 from gateway.worker.judging import Judging
 from gateway.worker.leftovers import remove_leftovers
@@ -101,11 +98,8 @@ from gateway.worker.new_listeners import NewListeners
 from gateway.worker.overload import Overload
 from gateway.worker.own_listeners import OwnListeners
 from gateway.worker.serving import Serving
-from gateway.worker.states import tables_state
 from gateway.worker.telling import follow
 from gateway.worker.unready import unready_tables
-from meshway.call_lines import TAP, TapQuestion
-from meshway.explanation import EXPLAIN
 from meshway.http1.field_lines import response_lines
 from meshway.http1.head import HeadLimits
 from meshway.issuers.key_ring import KeyRing
@@ -113,7 +107,6 @@ from meshway.issuers.link import IssuerLink
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.listener import Listener, face_of, spoken
 from meshway.outbound.guard import guarded_dial
-from meshway.purge import PURGE, Purge
 from meshway.snapshot import Hello, Question, SecretFrame, SecretsWanted
 from meshway.tasks import spawn
 
@@ -127,7 +120,6 @@ BEATS_PER_SLOW_BEAT: Final = 5  # 50 ms: access log, waits and ejections
 # A frame holds 1 MiB, and a document may echo anything in its reason.
 MOST_REFUSED: Final = 1_000
 MOST_TEXT: Final = 300
-MOST_SPENT: Final = 900_000  # bytes of an answer that is one frame
 BEATS_PER_SIGN: Final = 100  # 1 s: tells the supervisor that the loop turns
 
 _log = logging.getLogger("meshway.gateway.worker")
@@ -142,43 +134,43 @@ class Worker:
         """sockets: by the name of their listener. handed: over which further ones come."""
         handed.setblocking(False)
         self._handed = handed
-        self._loop = loop
+        self.loop = loop
         self._sockets = sockets
-        self._listening = Listening(loop, self._opened, self._count_handshake, self._gone)
+        self.listening = Listening(loop, self._opened, self._count_handshake, self._gone)
         self._feed = FeedState(judges_values=False)
         self._beats = 0
         self._told_by: TellingPlans | None = None
         self._is_orphan = False
         self._orphan_end_s = 5.0
         self.channel = Channel(self._on_frame, self._on_orphaned)
-        self.finished = self._listening.closed
+        self.finished = self.listening.closed
         self._nonces = AskedNonces(self._ask_nonce)
 
     def _on_frame(self, frame: ChannelFrame) -> None:
         if isinstance(frame, Start):
             self._build(frame)
         elif isinstance(frame, NoSnapshot):
-            self._listening.open()
+            self.listening.open()
         elif isinstance(frame, Drain):
-            self._listening.drain(frame.idle_s, frame.end_s, is_last=frame.is_last)
+            self.listening.drain(frame.idle_s, frame.end_s, is_last=frame.is_last)
         elif isinstance(frame, ReopenLogs):
             self._log_file.reopen()
         elif isinstance(frame, TransitionFrame):
             self._applier.take(frame.transition)
         elif isinstance(frame, GrantFrame):
-            self._parts.desks[frame.scope].answered(frame.number, frame.grants, frame.workers)
+            self.parts.desks[frame.scope].answered(frame.number, frame.grants, frame.workers)
         elif isinstance(frame, StoreFrame):
-            self._parts.desks["mesh"].tell(frame.lost, frame.workers)
+            self.parts.desks["mesh"].tell(frame.lost, frame.workers)
         elif isinstance(frame, KeySetFrame):
-            self._parts.keys.take(frame.url, frame.text, frame.confirmed_s)
+            self.parts.keys.take(frame.url, frame.text, frame.confirmed_s)
         elif isinstance(frame, SecretFrame):
-            self._parts.secrets.take(frame)
+            self.parts.secrets.take(frame)
         elif isinstance(frame, SecretsWanted):
-            self._parts.secrets.drop(frame.keys)
+            self.parts.secrets.drop(frame.keys)
         elif isinstance(frame, NonceTold):
             self._nonces.told(frame.number, frame.is_fresh)
         elif isinstance(frame, KeySetsWanted):
-            self._parts.keys.drop(frame.urls)
+            self.parts.keys.drop(frame.urls)
         elif isinstance(frame, PairFrame):
             self._serving.pairs.take((frame.namespace, frame.name), frame.pair)
         elif isinstance(frame, PairsWanted):
@@ -188,64 +180,64 @@ class Worker:
         elif isinstance(frame, IdentityFrame):
             self._serving.take_identity(frame.pair)
         elif isinstance(frame, Buckets):
-            self._compiler.limits.adopt(frame.limits, time.monotonic())
+            self.compiler.limits.adopt(frame.limits, time.monotonic())
         elif isinstance(frame, Gateways):
-            self._parts.gateways = frame.live
+            self.parts.gateways = frame.live
             self._serving.heard(frame.heard_s)
-            for cluster in self._holder.tables.clusters.values():
+            for cluster in self.holder.tables.clusters.values():
                 cluster.share_anew()
         elif isinstance(frame, Proven):
-            self._compiler.prove(frame.changes)
+            self.compiler.prove(frame.changes)
         elif isinstance(frame, Kept):
             self._applier.take(frame)
         elif isinstance(frame, Question):
-            self._answer(frame)
+            self._answering.take(frame)
         else:
             self._follow(frame)
 
     def _build(self, start: Start) -> None:
         settings = start.settings
         self._orphan_end_s = settings.orphan_drain_s
-        self._node = settings.node
+        self.node = settings.node
         self._runtime, self._folder_lock = Path(start.host_table).parent, settings.folder_lock
         now = time.monotonic
-        self._counters = Counters(Path(start.counters), settings.max_series)
-        self._counters.counter(BEYOND)  # shown while there are none, too
-        dropped = self._counters.counter("meshway_access_log_dropped_total")
+        self.counters = Counters(Path(start.counters), settings.max_series)
+        self.counters.counter(BEYOND)  # shown while there are none, too
+        dropped = self.counters.counter("meshway_access_log_dropped_total")
         secrets = SecretRing()
         dial = guarded_dial(allow_loopback=settings.calls_loopback)
         self._log_file = AccessLog(
             settings.access_log,
             settings.log_buffer,
-            lambda count: self._counters.add(dropped, count),
+            lambda count: self.counters.add(dropped, count),
             now=now,
             collectors=OtlpSinks(secrets, MESH_NAMESPACE, settings.node, own_version(), dial),
         )
         self._wheel = TimerWheel(now())
         contexts = self._contexts = UpstreamContexts(
-            secrets, lambda: self._compiler.tables.trust, lambda: self._serving.identity
+            secrets, lambda: self.compiler.tables.trust, lambda: self._serving.identity
         )
         shared_pool = self._shared_pool = SharedPool(
-            make_shared_connector(self._loop, contexts=contexts), self._wheel, now
+            make_shared_connector(self.loop, contexts=contexts), self._wheel, now
         )
         connector = speaking(
-            make_connector(self._loop, contexts=contexts), shared_pool, HeadLimits(), response_lines(drop=IDENTIFYING)
+            make_connector(self.loop, contexts=contexts), shared_pool, HeadLimits(), response_lines(drop=IDENTIFYING)
         )
         pool = self._pool = Pool(connector, self._wheel, now)
-        parts = self._parts = Parts(
+        parts = self.parts = Parts(
             now=now,
             random=random,
             workers=start.workers,
             worker=start.column,
             zone=settings.zone,
-            aside=self._aside,
-            counters=self._counters,
+            aside=self.aside,
+            counters=self.counters,
             host_table=HostTable(Path(start.host_table), start.column),
             report=self._report,
             retire=self._retire,
             pool=pool,
             shared_pool=shared_pool,
-            desks=desks_of(self.channel, self._loop.call_soon, start.workers),
+            desks=desks_of(self.channel, self.loop.call_soon, start.workers),
             nonces=self._nonces,
             keys=KeyRing(lambda url: self.channel.send(MissingKey(url=url))),
             issuers=IssuerLink(allow_loopback=settings.calls_loopback),
@@ -253,31 +245,31 @@ class Worker:
             crosses_namespaces=settings.crosses_namespaces,
         )
         self._evidence = Evidence(lambda instances: self.channel.send(Answered(instances=instances)))
-        self._compiler = Compiler(parts)
-        self._policies = self._compiler.state.policies
-        self._holder = TablesHolder(unready_tables(parts))
-        self._judging = Judging(self._holder, self._counters)
-        self._applier = Applier(self._compiler, self._holder, self._applied, self.channel.pause, self.channel.resume)
-        self._recorder = Recorder(Path(settings.recorded)) if settings.recorded else None
-        self._began = now()
+        self.compiler = Compiler(parts)
+        self._policies = self.compiler.state.policies
+        self.holder = TablesHolder(unready_tables(parts))
+        self._judging = Judging(self.holder, self.counters)
+        self._applier = Applier(self.compiler, self.holder, self._applied, self.channel.pause, self.channel.resume)
+        self.recorder = Recorder(Path(settings.recorded)) if settings.recorded else None
+        self._answering = Answering(self, now())
         self._telling = Telling(
-            self._counters, self._log_file.writer, lambda: parts.workers, keeps_lines=self._log_file.is_on
+            self.counters, self._log_file.writer, lambda: parts.workers, keeps_lines=self._log_file.is_on
         )
-        self._finisher = Finisher(self._counters, self._log_file, self._recorder, self._telling)
-        self._tap = Tap(self._log_file.writer, self._turn_tap, random)
-        relay = self._relay = Relay(self._holder, pool, self._wheel, now, self._finisher.finish)
-        self._gauges = Gauges(self._counters, relay.tunnels)
-        shedding = Shedding(self._holder, random)
+        self._finisher = Finisher(self.counters, self._log_file, self.recorder, self._telling)
+        self.tap = Tap(self._log_file.writer, self._turn_tap, random)
+        relay = self._relay = Relay(self.holder, pool, self._wheel, now, self._finisher.finish)
+        self._gauges = Gauges(self.counters, relay.tunnels)
+        shedding = Shedding(self.holder, random)
 
         def turn(sheds: bool) -> None:
-            relay.holder = shedding if sheds else self._holder
+            relay.holder = shedding if sheds else self.holder
 
         proxies = [ipaddress.ip_network(text) for text in settings.trusted_proxies]
-        explain = explaining(lambda: self._compiler.state, settings.node)
+        explain = explaining(lambda: self.compiler.state, settings.node)
         listeners = NewListeners(
             relay,
-            Carriage(self._holder, Opener(self._loop, contexts, alpn=())),
-            self._counters,
+            Carriage(self.holder, Opener(self.loop, contexts, alpn=())),
+            self.counters,
             settings,
             proxies,
             explain,
@@ -288,22 +280,22 @@ class Worker:
         )
         usual = Listener()
         for name, accepting in self._sockets.items():
-            self._listening.add(listeners.make(name, face_of(name, usual), spoken(name, usual)), accepting)
-        self._serving = Serving(self._listening.listeners, proxies, parts.secrets)
-        self._own = OwnListeners(listeners.make, self._listening, self._serving.add, settings.drain_s)
+            self.listening.add(listeners.make(name, face_of(name, usual), spoken(name, usual)), accepting)
+        self._serving = Serving(self.listening.listeners, proxies, parts.secrets)
+        self._own = OwnListeners(listeners.make, self.listening, self._serving.add, settings.drain_s)
         self._overload = Overload(
             settings.overload,
             shedding,
-            self._listening.listeners,
-            self._counters,
+            self.listening.listeners,
+            self.counters,
             start.column,
             turn=turn,
             close_idle=self._close_idle,
-            shrink=lambda: caching.shrink(self._compiler.state),
+            shrink=lambda: caching.shrink(self.compiler.state),
         )
-        receive_descriptors(self._loop, self._handed, self._own.take)
+        receive_descriptors(self.loop, self._handed, self._own.take)
         self._next_beat = now() + TICK_S
-        self._loop.call_later(TICK_S, self._beat)
+        self.loop.call_later(TICK_S, self._beat)
 
     def _follow(self, frame: Any) -> None:
         """The supervisor has checked the feed; here frames become whole revisions again."""
@@ -322,32 +314,32 @@ class Worker:
 
     def _count_handshake(self, listener: str, has_failed: bool) -> None:
         result = "failed" if has_failed else "done"
-        self._counters.add(self._counters.counter("meshway_tls_handshakes_total", listener=listener, result=result))
+        self.counters.add(self.counters.counter("meshway_tls_handshakes_total", listener=listener, result=result))
 
     def _applied(self, revision: int, refusals: list[diff.Refusal]) -> None:
         self._judging.begin()
-        served = self._compiler.state.served
-        self._serving.take(served, self._compiler.tables.trust)
+        served = self.compiler.state.served
+        self._serving.take(served, self.compiler.tables.trust)
         self._own.hold(served.listeners)
-        if self._compiler.state.policies is not self._policies:
-            self._policies = self._compiler.state.policies
-            clusters = self._compiler.tables.clusters.values()
+        if self.compiler.state.policies is not self._policies:
+            self._policies = self.compiler.state.policies
+            clusters = self.compiler.tables.clusters.values()
             self._contexts.keep({one.opening.tls for one in clusters if one.opening.tls is not None})
-        if self._compiler.state.telling is not self._told_by:
-            self._told_by = self._compiler.state.telling
-            follow(self._told_by, self._finisher, self._log_file, self._relay, self._counters)
+        if self.compiler.state.telling is not self._told_by:
+            self._told_by = self.compiler.state.telling
+            follow(self._told_by, self._finisher, self._log_file, self._relay, self.counters)
         shown = refusals[:MOST_REFUSED]
         refused = [Refusal(r.kind, r.namespace, r.name, r.path[:MOST_TEXT], r.reason[:MOST_TEXT]) for r in shown]
         self.channel.send(Applied(revision=revision, refused=refused))
-        self._listening.open()
+        self.listening.open()
 
-    def _aside(self, make: Callable[[], Any], take: Callable[[Any], None]) -> None:
+    def aside(self, make: Callable[[], Any], take: Callable[[Any], None]) -> None:
         """From any thread: makes a value in a thread, hands it over on the loop."""
 
         async def run() -> None:
-            take(await self._loop.run_in_executor(None, make))
+            take(await self.loop.run_in_executor(None, make))
 
-        self._loop.call_soon_threadsafe(lambda: spawn(run(), name="make a table beside the loop"))
+        self.loop.call_soon_threadsafe(lambda: spawn(run(), name="make a table beside the loop"))
 
     def _report(self, transition: Transition) -> None:
         self.channel.send(TransitionFrame(transition=transition))
@@ -355,68 +347,34 @@ class Worker:
     def _ask_nonce(self, number: int, mark: bytes, until: float) -> None:
         self.channel.send(NonceFrame(number=number, mark=mark, until=until))
 
-    def _answer(self, question: Question) -> None:
-        body: Any = {"error": f"unknown question {question.kind}"}
-        if question.kind == "state":
-            body = tables_state(self._holder.tables, time.monotonic())
-            body["connections"] = self._listening.connections()
-        elif question.kind == "limits":
-            body = self._compiler.limits.spent(time.monotonic(), MOST_SPENT)
-        elif question.kind == EXPLAIN:
-            tell_when_known(
-                self._loop,
-                self._parts.desks.values(),
-                lambda: told_of(self._compiler.state, question.body, self._node),
-                lambda told: self.channel.send(Answer(id=question.id, body=told)),
-            )
-            return
-        elif question.kind == TAP:
-            body = self._tap.answer(msgspec.convert(question.body, TapQuestion), time.monotonic())
-        elif question.kind == PURGE:
-            body = caching.purge(self._compiler.state, msgspec.convert(question.body, Purge))
-        elif question.kind == RECENT and self._recorder is not None:
-            self._answer_recent(question.id, self._recorder)
-            return
-        self.channel.send(Answer(id=question.id, body=body))
-
-    def _answer_recent(self, question: str, recorder: Recorder) -> None:
-        """Beside the loop: leaving secrets out of two thousand heads takes as long as many calls."""
-        ended, now, wall_s = list(recorder.ended), time.monotonic(), time.time()
-        rules = tuple(self._counters.rules)
-
-        def read() -> RecentCalls:
-            return recent_calls(ended, rules, since=self._began, now=now, wall_s=wall_s)
-
-        self._aside(read, lambda told: self.channel.send(Answer(id=question, body=told)))
-
     def _turn_tap(self, is_heard: bool) -> None:
-        self._finisher.listen(self._tap if is_heard else None)
+        self._finisher.listen(self.tap if is_heard else None)
 
     def _opened(self) -> None:
-        self.channel.send(Ready(revision=self._holder.tables.revision))
+        self.channel.send(Ready(revision=self.holder.tables.revision))
 
     def _beat(self) -> None:
-        self._loop.call_later(TICK_S, self._beat)
+        self.loop.call_later(TICK_S, self._beat)
         now = time.monotonic()
         self._overload.beat(now, now - self._next_beat)
         self._next_beat = now + TICK_S
         self._wheel.advance(now)
         self._judging.beat()
-        for each in tuple(self._parts.advancing):
+        for each in tuple(self.parts.advancing):
             each.advance(now)
         self._beats += 1
         if self._beats % BEATS_PER_SLOW_BEAT == 0:
-            self._holder.tables.tick(now)
+            self.holder.tables.tick(now)
             self._finisher.flush()
             self._log_file.beat()
             for lines, spans in self._telling.take():
                 self.channel.send(Told(lines=lines, spans=spans))
-            if self._recorder is not None:
-                self._recorder.beat()
-            self._tap.beat(now)
-            self._evidence.beat(self._holder.tables)
-            self._gauges.beat(self._holder.tables, self._compiler.limits)
-            self._listening.beat(now)
+            if self.recorder is not None:
+                self.recorder.beat()
+            self.tap.beat(now)
+            self._evidence.beat(self.holder.tables)
+            self._gauges.beat(self.holder.tables, self.compiler.limits)
+            self.listening.beat(now)
             self._serving.beat()
         if self._beats % BEATS_PER_SIGN == 0:
             self.channel.send(Alive())
@@ -428,9 +386,9 @@ class Worker:
 
     def _close_idle(self) -> None:
         """Connections of callers and to services that carry no call."""
-        for listener in self._listening.listeners:
+        for listener in self.listening.listeners:
             listener.close_idle()
-        for endpoint in self._holder.tables.endpoints.values():
+        for endpoint in self.holder.tables.endpoints.values():
             self._retire(endpoint)
 
     def leave(self) -> None:
@@ -440,15 +398,15 @@ class Worker:
     def _on_orphaned(self) -> None:
         """The supervisor is gone: nobody will replace us, so leave soon, and leave the port at once."""
         self._is_orphan = True
-        self._listening.drain(ORPHAN_IDLE_S, self._orphan_end_s, is_last=True)
+        self.listening.drain(ORPHAN_IDLE_S, self._orphan_end_s, is_last=True)
 
     async def end(self) -> None:
-        if self._listening.listeners:
+        if self.listening.listeners:
             self._finisher.flush()
             await self._log_file.say_goodbye()
             self._log_file.close()
-            if self._recorder is not None:
-                self._recorder.close()
+            if self.recorder is not None:
+                self.recorder.close()
             if self._is_orphan and self._folder_lock:
                 remove_leftovers(self._runtime, Path(self._folder_lock))
         self.channel.send(Drained())
