@@ -17,6 +17,7 @@ from typing import Final
 
 from loadtest.measure import cpu_s, process_tree
 from loadtest.peers import Bench, Peer, install_peers
+from loadtest.targets import at_most
 from meshway.grpc_message import framed
 
 CONNECTIONS: Final = 8
@@ -112,10 +113,8 @@ def table(profile: Profile, found: dict[str, list[Run]]) -> str:
         against = "" if name == "meshway" else f"**{_ratio(found, name):.2f}**"
         rate = statistics.median(run.calls_per_s for run in runs)
         lines.append(f"| {name} | {spread} | {against} | {rate:.0f} | {sum(run.failures for run in runs)} |")
-    reached = _ratio(found, "envoy")
-    return "\n".join(
-        [*lines, "", f"Target ≤ {MOST:.2f} × Envoy: {reached:.2f}, {'met' if reached <= MOST else 'MISSED'}.", ""]
-    )
+    target = at_most(f"{profile.name}, Meshway ÷ Envoy", MOST, _ratio(found, "envoy"), "")
+    return "\n".join([*lines, "", str(target), ""])
 
 
 def _ratio(found: dict[str, list[Run]], other: str) -> float:

@@ -25,8 +25,10 @@ from gateway.wire.multiplexed.messages import (
 
 INTERNAL_ERROR: Final = 0x02
 REFUSED_STREAM: Final = 0x07
+FLOW_CONTROL_ERROR: Final = 0x03
 CANCEL: Final = 0x08
 ENHANCE_YOUR_CALM: Final = 0x0B
+_WINDOW: Final = 65_535  # where the other side says no other one
 _WORDS: Final = 4 * 1024  # bytes that are made ahead of their turn, and of how many that wait no more are
 _MOST_WORDS: Final = 16 * 1024
 # Of a thousand answers, each as far as its window lets it: no caller who takes nothing holds up another one.
@@ -126,6 +128,13 @@ class H2Codec:
         except ngh2.NGH2Error:
             return False
 
+    def window(self, stream: int) -> int:
+        """Bytes that the other side takes of this one now; of one that is not begun yet, that it will."""
+        try:
+            return self._connection.stream_remote_window_size(stream)
+        except ngh2.NGH2Error:
+            return self._connection.remote_settings.get(ngh2.Setting.INITIAL_WINDOW_SIZE, _WINDOW)
+
     def take(self, most: int | None = None) -> bytes:
         """What is to be written now, b"" = nothing. most: bytes, about."""
         out, self._out = self._out, b""
@@ -187,7 +196,7 @@ def _read_all(heard: list[ngh2.Event]) -> list[Event]:
     for one in heard:
         if isinstance(one, ngh2.DataReceived):
             at = begun.pop(one.stream_id, -1)
-            if at >= 0:
+            if at >= 0 and one.data:  # else it would read as one without a body, if it came in one piece
                 head = read[at]
                 if isinstance(head, Request):
                     read[at] = Request(head.stream, head.fields, one.end_stream, one.data)

@@ -1,4 +1,5 @@
-"""What a caller's frames may not say and nghttp2 lets pass (RFC 9113 §5.1): of streams he has ended or passed over.
+"""What a caller's frames may not say and nghttp2 lets pass (RFC 9113 §5.1): of streams he has ended or passed over. And
+what opens a stream's window so far that it may be too far, which ends the stream (§6.9.1), not the connection.
 
 It reads heads of frames only, beside the codec and before it. Pure.
 """
@@ -13,19 +14,24 @@ _DATA: Final = 0x00
 _HEADERS: Final = 0x01
 _PRIORITY: Final = 0x02
 _RST_STREAM: Final = 0x03
+_WINDOW_UPDATE: Final = 0x08
 _OF_A_HEAD: Final = (_HEADERS, 0x09)  # and CONTINUATION
 _END_STREAM: Final = 0x01
 _END_HEADERS: Final = 0x04
 _HEAD: Final = 9  # bytes
+WINDOW_UPDATE_SIZE: Final = 13  # bytes of a whole one
 _PREFACE: Final = len(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 _NUMBER: Final = 0x7FFF_FFFF
+_MUCH: Final = 1 << 30  # what a window is opened by in one step: less overflows it only after many
+MOST_WINDOW: Final = 0x7FFF_FFFF
 
 
 class FrameGuard:
     """Of one connection; `fault` is asked for each piece that was received, in order. is_in_head: a block of fields was
-    begun, by HEADERS, and its last byte has not come."""
+    begun, by HEADERS, and its last byte has not come. wide: frames of this piece that open a window far: stream, by how
+    much, and where they begin."""
 
-    __slots__ = ("_ended", "_ends_head", "_highest", "_part", "_skipped", "_to_skip", "is_in_head")
+    __slots__ = ("_ended", "_ends_head", "_highest", "_part", "_skipped", "_to_skip", "is_in_head", "wide")
 
     def __init__(self) -> None:
         self._to_skip = _PREFACE  # bytes of which nothing is looked at
@@ -33,12 +39,16 @@ class FrameGuard:
         self._highest = 0
         self._ended: dict[int, None] = {}  # by the caller: by END_STREAM or RST_STREAM, the oldest first
         self.is_in_head = self._ends_head = False
+        self.wide: list[tuple[int, int, int]] = []
         self._skipped: dict[int, None] = {}  # numbers he passed over, which are closed by that
 
     def fault(self, data: bytes) -> int:
         """The error that these bytes are, 0: none."""
-        at, size = 0, len(data)
+        at, size, before = 0, len(data), 0
+        if self.wide:
+            self.wide = []
         if self._part:
+            before = len(self._part)
             data, self._part = self._part + data, b""
             size = len(data)
         while True:
@@ -66,6 +76,10 @@ class FrameGuard:
                         return PROTOCOL_ERROR
                 elif kind != _PRIORITY and (error := self._take(kind, flags, number)):
                     return error
+            elif kind == _WINDOW_UPDATE and length == 4 and at >= before and size - at >= WINDOW_UPDATE_SIZE:
+                number, step = (int.from_bytes(data[at + n : at + n + 4], "big") & _NUMBER for n in (5, 9))
+                if step >= _MUCH and 0 < number <= self._highest and not self.is_in_head:
+                    self.wide.append((number, step, at - before))
             at += _HEAD
             self._to_skip = length
 

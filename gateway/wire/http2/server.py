@@ -10,8 +10,8 @@ from typing import ClassVar, Final
 from gateway.exchange import NEVER
 from gateway.relay.forwarding import Forwarding
 from gateway.wire.entrance import Entrance
-from gateway.wire.http2.codec import H2Fault
-from gateway.wire.http2.frame_guard import FrameGuard
+from gateway.wire.http2.codec import FLOW_CONTROL_ERROR, H2Fault
+from gateway.wire.http2.frame_guard import MOST_WINDOW, WINDOW_UPDATE_SIZE, FrameGuard
 from gateway.wire.http2.server_codec import ServerCodec
 from gateway.wire.interfaces import Address
 from gateway.wire.listener_context import ListenerContext, StreamLimits
@@ -96,6 +96,9 @@ class Http2Connection(MultiplexedConnection):
             self._codec.leave(error)
             self._end_by_fault()
             return
+        overflows: list[int] = []
+        if self._guard.wide:
+            data, overflows = self._without_overflows(data)
         try:
             events = self._codec.receive(data)
         except H2Fault:
@@ -103,11 +106,37 @@ class Http2Connection(MultiplexedConnection):
             return
         for event in events:
             self._take(event)
+        for number in overflows:
+            self._codec.reset(number, FLOW_CONTROL_ERROR)
+            if not self._may_fault():
+                self._codec.refuse()
+                self._end_by_fault()
+                return
         if self._guard.is_in_head:
             self._watch_head()
         elif self._slow_head is not None:
             self._slow_head.rest()
         self._flush()
+
+    def _without_overflows(self, data: bytes) -> tuple[bytes, list[int]]:
+        """data without what opens windows too far (RFC 9113 §6.9.1), and the streams that end by it."""
+        windows: dict[int, int] = {}
+        kept: list[bytes] = []
+        overflows: list[int] = []
+        begin = 0
+        for number, step, at in self._guard.wide:
+            window = windows.get(number, -MOST_WINDOW - 1)
+            if window < -MOST_WINDOW:
+                window = self._codec.window(number)
+            if window + step > MOST_WINDOW:
+                kept.append(data[begin:at])
+                begin = at + WINDOW_UPDATE_SIZE
+                overflows.append(number)
+            else:
+                window += step
+            windows[number] = window
+        kept.append(data[begin:])
+        return b"".join(kept), overflows
 
     def _watch_head(self) -> None:
         listener = self.listener

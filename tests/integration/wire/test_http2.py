@@ -5,7 +5,7 @@ from functools import partial
 
 import hpack
 
-from gateway.wire.http2.codec import ENHANCE_YOUR_CALM, REFUSED_STREAM
+from gateway.wire.http2.codec import ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, REFUSED_STREAM
 from gateway.wire.http2.server import Http2Connection
 from gateway.wire.listener_context import ConnectionLimits, StreamLimits
 from meshway.tasks import spawn
@@ -342,6 +342,51 @@ async def test_requests_that_are_taken_back_at_once_end_the_connection() -> None
             assert len(gateway.finished) < 1_000
             waiting = honest.get(b"/")
             assert honest.answers[waiting].reset is None
+        await until(lambda: not gateway.context.connections, what="connections that end")
+
+
+def opening(stream: int, step: int) -> bytes:
+    """A window."""
+    return b"\0\0\4\x08\0" + stream.to_bytes(4, "big") + step.to_bytes(4, "big")
+
+
+async def test_a_window_that_is_opened_too_far_ends_its_stream_and_no_other() -> None:
+    """RFC 9113 §6.9.1."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if (await read_head(reader)).split()[1] == b"/slow":
+            await reader.read()
+        else:
+            writer.write(OK)
+
+    async with (
+        ScriptedUpstream(handle).running() as service,
+        wire(service.port) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        far = 0x7FFFFFFF - 65_535
+        just, one, both = (caller.get(b"/slow") for _ in range(3))
+        caller.writer.write(opening(just, far) + opening(one, far + 1) + opening(both, far) + opening(both, far))
+        assert [(await caller.answer(stream)).reset for stream in (one, both)] == [FLOW_CONTROL_ERROR] * 2
+        assert (await caller.answer(caller.get(b"/"))).status == 200
+        assert (caller.answers[just].reset, caller.goaway) == (None, None)
+
+
+async def test_who_opens_windows_too_far_on_and_on_is_ended() -> None:
+    """CVE-2025-8671."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with ScriptedUpstream(handle).running() as service, wire(service.port) as gateway:
+        async with calling(gateway.port) as caller:
+            while not caller.is_closed:
+                streams = [caller.get(b"/") for _ in range(50)]
+                caller.writer.write(b"".join(opening(stream, 0x7FFFFFFF) for stream in streams))
+                for stream in streams:
+                    await caller.answer(stream)
+            assert caller.goaway == ENHANCE_YOUR_CALM
+            assert len(gateway.finished) < 1_000
         await until(lambda: not gateway.context.connections, what="connections that end")
 
 

@@ -79,3 +79,15 @@ def test_it_knows_whether_a_block_of_fields_has_come_to_its_end() -> None:
     for at in range(len(last)):
         assert guard.fault(last[at : at + 1]) == 0
         assert guard.is_in_head is (at < len(last) - 1)
+
+
+def test_it_tells_where_a_window_is_opened_far_of_streams_that_are_begun() -> None:
+    guard = FrameGuard()
+    guard.fault(BEGUN + frame(HEADERS, 1) + frame(HEADERS, 3))
+    far = frame(WINDOW_UPDATE, 3, (0x4000_0000).to_bytes(4, "big"))
+    few = frame(WINDOW_UPDATE, 3, (0x3FFF_FFFF).to_bytes(4, "big"))
+    assert guard.fault(few + far + far + frame(WINDOW_UPDATE, 5, far[-4:]) + far[:12]) == 0
+    assert guard.wide == [(3, 0x4000_0000, 13), (3, 0x4000_0000, 26)]
+    assert guard.fault(far[12:] + far) == 0
+    assert guard.wide == [(3, 0x4000_0000, 1)]  # of what came in pieces some was passed on before
+    assert (guard.fault(few), guard.wide) == (0, [])

@@ -85,7 +85,7 @@ def talks(draw: st.DrawFn, most: int = 3) -> bytes:
 
 
 def taken(data: bytes, cuts: list[int]) -> list[tuple[int, Fields, bytes, bool]]:
-    """Stream, fields, head and whether it is whole, of each request that we go on with."""
+    """Stream, fields, head and whether it has no body, of each request that we go on with."""
     codec, guard, reader = ServerCodec(100, 65_536, 65_536), FrameGuard(), RequestReader(HeadLimits(), lines=LINES)
     found = []
     bounds = [0, *sorted(cut % len(data) for cut in cuts), len(data)]
@@ -98,14 +98,15 @@ def taken(data: bytes, cuts: list[int]) -> list[tuple[int, Fields, bytes, bool]]
             break
         for event in events:
             if isinstance(event, Request):
+                is_bare = event.ended and not event.first
                 try:
-                    text = request_text(event.fields, ended=event.ended)
+                    text = request_text(event.fields, ended=is_bare)
                     head = reader.read(text)
                 except HeadError:
                     continue
                 assert head is not None
                 assert head.head_size == len(text)
-                found.append((event.stream, event.fields, text, event.ended))
+                found.append((event.stream, event.fields, text, is_bare))
     return found
 
 
