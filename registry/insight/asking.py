@@ -18,6 +18,7 @@ from registry.insight.effect import effect_of, touched_by
 from registry.insight.figures import Figures, figures_of
 from registry.insight.narrowing import ALL
 from registry.insight.pieces import finest_step_s, span_of
+from registry.insight.protocols import KINDS, protocols_of
 from registry.insight.rolling import HOUR_S, STEPS_S
 from registry.insight.route_uses import RouteUse, route_uses, rule_of
 from registry.insight.series import MOST_POINTS, SECTION_OF, Drawing, line_of
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from registry.insight.effect import DocumentKey, Effect
     from registry.insight.figures import Metric
     from registry.insight.narrowing import Narrowing
+    from registry.insight.protocols import Protocol
     from registry.insight.reading import Reading
     from registry.insight.series import By, Series
     from registry.insight.services import ServiceSignals
@@ -106,9 +108,21 @@ class Asking:
             branchings=self._branchings_seen(sight) if self._is_now(span) else {},
             answered=await self._answered(span, sight, asked) if asked.versions else {},
             usual_p95_s=await self._usual_p95_s(span),
+            protocols=self._protocols() if self._is_now(span) else {},
         )
         first, end, span_s = self._lasting(span)
         return await asyncio.to_thread(topology_of, edges, services, asked, also, first=first, end=end, span_s=span_s)
+
+    def _protocols(self) -> Mapping[str, tuple[Protocol, ...]]:
+        view = self._view
+        written = (row for kind in KINDS for row in view.documents.get(kind, {}).values())
+        # One speaks for all of a service: which are spoken at once is for its document to say.
+        registered = (
+            (f"{namespace}/{name}", next(iter(rows.values())).instance.protocol)
+            for (namespace, name), rows in view.services.items()
+            if rows
+        )
+        return protocols_of(written, registered)
 
     async def _answered(self, span: Span, sight: Sight, asked: Asked) -> Rows:
         """By service and version, of the services that are told as themselves."""

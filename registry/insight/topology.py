@@ -12,6 +12,7 @@ from meshway.telemetry import Row, Rows, summed
 from registry.insight.branching import Branching
 from registry.insight.figures import Figures, figures_of
 from registry.insight.health import Cause, Health, Instances, Signs, judged, worst
+from registry.insight.protocols import Protocol
 from registry.insight.sight import HIDDEN, OUTSIDE
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Edge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of calls that `source` makes at `target`, both ids of nodes. health, reasons, causes: of these calls alone. Of
     them: limited: refused by a RateLimit; shed: by a breaker or a bulkhead; mutual: of callers that showed a
-    certificate."""
+    certificate. protocols: what documents say now that the service speaks; none: plain HTTP alone."""
 
     source: str
     target: str
@@ -56,6 +57,7 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     limited: int = 0
     shed: int = 0
     mutual: int = 0
+    protocols: tuple[Protocol, ...] = ()
 
 
 class Topology(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +92,7 @@ class Also(msgspec.Struct, frozen=True, kw_only=True):
     branchings: Mapping[str, tuple[Branching, ...]] = {}
     answered: Rows = {}
     usual_p95_s: Mapping[str, float] = {}
+    protocols: Mapping[str, tuple[Protocol, ...]] = {}
 
 
 NOTHING: Final = Also()
@@ -137,9 +140,7 @@ def topology_of(
         end=end,
         shape=shape.hexdigest()[:16],
         nodes=nodes,
-        edges=[
-            _edge(row, span_s, also.usual_p95_s.get(row.key[1], 0.0)) for row in sorted(shown, key=lambda row: row.key)
-        ],
+        edges=[_edge(row, span_s, also) for row in sorted(shown, key=lambda row: row.key)],
         totals=figures_of(summed(shown), span_s),
         left_out=len(ranked) - len(shown),
     )
@@ -198,11 +199,12 @@ def _members(services: Mapping[str, ServiceSignals], name_of: Callable[[str], st
     return members
 
 
-def _edge(row: Row, span_s: float, usual_p95_s: float) -> Edge:
-    verdict = judged(Signs(row=row, instances=Instances(), usual_p95_s=usual_p95_s))
+def _edge(row: Row, span_s: float, also: Also) -> Edge:
+    target = row.key[1]
+    verdict = judged(Signs(row=row, instances=Instances(), usual_p95_s=also.usual_p95_s.get(target, 0.0)))
     return Edge(
         source=row.key[0],
-        target=row.key[1],
+        target=target,
         figures=figures_of(row, span_s),
         health=verdict.health,
         reasons=verdict.reasons,
@@ -210,6 +212,7 @@ def _edge(row: Row, span_s: float, usual_p95_s: float) -> Edge:
         limited=row.limited,
         shed=row.shed,
         mutual=row.mutual,
+        protocols=also.protocols.get(target, ()),
     )
 
 

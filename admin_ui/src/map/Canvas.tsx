@@ -20,7 +20,7 @@ import { type Card, type Graph, type Line, shapeOf, widthOf } from './graph'
 import { CARD, type LayoutAnswer, useLayout } from './layout'
 import type { LabelKind } from './search'
 import { type Point, smooth } from './smooth'
-import { cardMarks, labelOf, marksOf, nameOf, versionsOf } from './words'
+import { cardMarks, isOfBytes, labelOf, marksOf, nameOf, versionsOf } from './words'
 
 const SIGNS: Record<Result, string> = { added: '+ ', gone: '− ', changed: '△ ' }
 const ALL = { padding: 0.06, minZoom: 0.1, maxZoom: 1.1, duration: 0 }
@@ -102,6 +102,9 @@ function Flow({ graph, names, silent, results, picked, pick }: Props) {
           onEdgeClick={onEdgeClick}
         />
       </Shown>
+      {graph.lines.some(({ protocols = [] }) => protocols.length > 0) && (
+        <p className="map-legend">{t('map.protocols')}</p>
+      )}
       <div className="map-zoom">
         <Button variant="default" size="compact-sm" aria-label={t('map.zoomIn')} onClick={() => void zoomIn()}>
           +
@@ -185,9 +188,11 @@ function useContent({ graph, names, silent, results, picked }: Omit<Props, 'pick
       const { id, source, target, figures } = line
       if (source === target && figures.calls > 0) inside.set(source, perSecond(figures.rps, language))
       const result = results.get(id)
+      // Of connections the bytes say more than how long they stayed open.
+      const kind = names === 'rates' && isOfBytes(line) ? 'bytes' : names
       const label = line.folded
         ? ''
-        : labelOf(figures, names, figures.calls / Math.max(1, out.get(source) ?? 0), language)
+        : labelOf(figures, kind, figures.calls / Math.max(1, out.get(source) ?? 0), language)
       const marks = names === 'none' || line.folded ? '' : marksOf(t, line, language).join(' · ')
       const text = result ? `${SIGNS[result]}${t(`map.result.${result}`)} ${label}` : label
       lines.set(id, { line, text, marks, result, isFaint: silent.has(id) })
@@ -276,7 +281,7 @@ const CallLine = memo(function CallLine({ id, data }: EdgeProps<CallEdge>) {
         fill="none"
         stroke={TONES[tone]}
         strokeWidth={(line.folded ? 1 : widthOf(line.figures.rps)) + (isPicked ? 2 : 0)}
-        strokeDasharray={result === 'gone' ? '6 4' : undefined}
+        strokeDasharray={result === 'gone' ? '6 4' : isOfBytes(line) ? '2 4' : undefined}
         markerEnd={`url(#map-arrow-${tone})`}
       />
       <path d={path} fill="none" stroke="transparent" strokeWidth={18} />

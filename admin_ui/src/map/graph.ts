@@ -149,6 +149,7 @@ function together(lines: readonly Line[], name: (id: string) => string): Line {
     limited: all('limited'),
     shed: all('shed'),
     mutual: all('mutual'),
+    protocols: [...new Set(lines.flatMap(({ protocols = [] }) => protocols))],
     folded: lines.length,
   }
 }

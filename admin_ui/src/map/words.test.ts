@@ -2,7 +2,7 @@ import type { TFunction } from 'i18next'
 import { expect, test } from 'vitest'
 import { NOTHING } from './figures'
 import type { Line } from './graph'
-import { labelOf, marksOf, versionsOf } from './words'
+import { isOfBytes, labelOf, marksOf, versionsOf } from './words'
 
 const t = ((key: string, holes?: { share?: string }) => `${key} ${holes?.share ?? ''}`.trim()) as TFunction
 const CALLS = { ...NOTHING, calls: 100, rps: 240, error_share: 0.012, p95_ms: 85, in_bps: 900, out_bps: 24_000 }
@@ -18,6 +18,8 @@ test('on an edge stand rate, errors and p95, or what was chosen', () => {
 test('marks are set for what is worth one', () => {
   const line = (more: Partial<Line>) => marksOf(t, { figures: CALLS, ...more } as Line, 'en')
   expect(line({})).toEqual([])
+  expect(line({ protocols: ['grpc'], mutual: 100 })).toEqual(['map.protocol.grpc', 'map.mark.mutual'])
+  expect(line({ protocols: ['tcp'], figures: NOTHING })).toEqual(['map.protocol.tcp'])
   expect(line({ mutual: 100 })).toEqual(['map.mark.mutual'])
   expect(line({ mutual: 40, limited: 5, shed: 2 })).toEqual([
     'map.mark.partlyMutual',
@@ -26,6 +28,12 @@ test('marks are set for what is worth one', () => {
   ])
   expect(line({ figures: { ...CALLS, retries: 10 } })).toEqual([])
   expect(line({ figures: { ...CALLS, retries: 11 } })).toEqual(['map.mark.retries 11%'])
+})
+
+test('an edge of bytes alone is told from one that has calls, too', () => {
+  expect(isOfBytes({ protocols: ['tcp', 'udp'] })).toBe(true)
+  expect(isOfBytes({ protocols: ['http', 'tcp'] })).toBe(false)
+  expect(isOfBytes({})).toBe(false)
 })
 
 test('versions stand by their share, and one without a name is none', () => {

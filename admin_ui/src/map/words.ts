@@ -25,12 +25,21 @@ export function labelOf(figures: Figures, kind: LabelKind, share: number, langua
   return `${perSecond(rps, language)} · ${percent(error_share, language)} · ${millis(p95_ms, language)}`
 }
 
-/** What is worth a mark of an edge's calls, in words. */
-export function marksOf(t: TFunction, line: Pick<Line, 'figures' | 'limited' | 'shed' | 'mutual'>, language: string) {
+const OF_BYTES = ['tcp', 'tls', 'udp']
+
+/** Whether an edge carries connections, or sessions of datagrams, and no calls. */
+export function isOfBytes({ protocols = [] }: Pick<Line, 'protocols'>): boolean {
+  return protocols.length > 0 && protocols.every((one) => OF_BYTES.includes(one))
+}
+
+type Marked = Pick<Line, 'figures' | 'limited' | 'shed' | 'mutual' | 'protocols'>
+
+/** What is worth a mark of an edge's calls, in words: what is spoken beside plain HTTP, and how they fare. */
+export function marksOf(t: TFunction, line: Marked, language: string) {
   const { calls, retries } = line.figures
-  if (calls === 0) return []
+  const marks: string[] = (line.protocols ?? []).map((one) => t(`map.protocol.${one}`))
+  if (calls === 0) return marks
   const share = (count: number) => percent(count / calls, language)
-  const marks: string[] = []
   if ((line.mutual ?? 0) > 0) marks.push(t(line.mutual === calls ? 'map.mark.mutual' : 'map.mark.partlyMutual'))
   if (line.shed) marks.push(t('map.mark.shed', { share: share(line.shed) }))
   if (line.limited) marks.push(t('map.mark.limited', { share: share(line.limited) }))

@@ -33,6 +33,7 @@ export function ServicePage() {
   const services = useQuery(servicesQuery(namespace))
   const instances = useQuery(instancesQuery(namespace, name))
   const service = services.data?.find((one) => one.metadata.name === name)
+  const isOfBytes = carriesBytes(service?.spec ?? {}, routesTo(useRoutes(namespace).data ?? [], namespace, name))
   const versions = [...new Set(instances.data?.map((one) => one.version))].sort()
   return (
     <>
@@ -56,7 +57,7 @@ export function ServicePage() {
       <Panel asked={services} height={40}>
         {() => (service ? <Facts service={service} /> : <p>{t('services.gone', { name })}</p>)}
       </Panel>
-      {may('insight:read', namespace) && <Signals namespace={namespace} service={name} spec={service?.spec ?? {}} />}
+      {may('insight:read', namespace) && <Signals namespace={namespace} service={name} isOfBytes={isOfBytes} />}
       <Panel asked={instances} height={60}>
         {(found) => <Onboarding namespace={namespace} service={name} spec={service?.spec ?? {}} instances={found} />}
       </Panel>
@@ -79,7 +80,7 @@ export function ServicePage() {
           </Panel>
         </Tabs.Panel>
         <Tabs.Panel value="charts" pt="md">
-          <SignalsPanel namespace={namespace} service={name} />
+          <SignalsPanel namespace={namespace} service={name} isOfBytes={isOfBytes} />
         </Tabs.Panel>
         <Tabs.Panel value="logs" pt="md">
           <LogsPanel namespace={namespace} service={name} />
@@ -96,11 +97,10 @@ export function ServicePage() {
 }
 
 /** What its calls say of it in the time looked at, and why it is or is not well. */
-function Signals({ namespace, service, spec }: { namespace: string; service: string; spec: Service['spec'] }) {
+function Signals({ namespace, service, isOfBytes }: { namespace: string; service: string; isOfBytes: boolean }) {
   const { t } = useTranslation()
   const span = useSpan()
   const asked = useQuery(signalsQuery(span, namespace))
-  const isOfBytes = carriesBytes(spec, routesTo(useRoutes(namespace).data ?? [], namespace, service))
   return (
     <section className="panel" style={{ marginBottom: 12 }} aria-label={t('signals.title')}>
       {isOfBytes && <p style={{ margin: '0 0 8px', color: 'var(--muted)' }}>{t('signals.ofBytes')}</p>}
@@ -128,6 +128,7 @@ function Signals({ namespace, service, spec }: { namespace: string; service: str
               </p>
               <SignalStrip
                 figures={own.figures}
+                isOfBytes={isOfBytes}
                 course={(metric) => serviceSeriesQuery(span, metric, `${namespace}/${service}`)}
               />
             </>

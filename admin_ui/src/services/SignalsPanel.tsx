@@ -7,7 +7,7 @@ import { revisionsQuery } from '../api/revisions'
 import { useRights } from '../api/session'
 import { type Column, DataTable } from '../kit/DataTable'
 import { Loading, Panel } from '../kit/Panel'
-import { WRITTEN } from '../parts/SignalStrip'
+import { writtenOf } from '../parts/SignalStrip'
 import { useSpan } from '../shell/useSpan'
 
 // uPlot is loaded by whoever looks at a chart.
@@ -19,10 +19,16 @@ const CHARTS = [
   { key: 'errors', metrics: ['error_share'] },
 ] as const
 
-type Props = { namespace: string; service: string }
+const CHARTS_OF_BYTES = [
+  { key: 'connections', metrics: ['rps'] },
+  { key: 'bytes', metrics: ['in_bps', 'out_bps'] },
+  { key: 'cut', metrics: ['error_share'] },
+] as const
+
+type Props = { namespace: string; service: string; isOfBytes: boolean }
 
 /** The service's figures over time, with the revisions of its namespace on them; and who calls whom. */
-export function SignalsPanel({ namespace, service }: Props) {
+export function SignalsPanel({ namespace, service, isOfBytes }: Props) {
   const { t } = useTranslation()
   const full = `${namespace}/${service}`
   const around = useQuery(aroundQuery(useSpan(), full))
@@ -30,14 +36,26 @@ export function SignalsPanel({ namespace, service }: Props) {
   return (
     <div style={{ display: 'grid', gap: 16 }}>
       <div className="charts">
-        {CHARTS.map(({ key, metrics }) => (
-          <Chart key={key} title={t(`signals.${key}`)} metrics={metrics} service={full} marks={marks} />
+        {(isOfBytes ? CHARTS_OF_BYTES : CHARTS).map(({ key, metrics }) => (
+          <Chart
+            key={key}
+            title={t(`signals.${key}`)}
+            metrics={metrics}
+            service={full}
+            marks={marks}
+            isOfBytes={isOfBytes}
+          />
         ))}
       </div>
       <Panel asked={around} height={120}>
         {({ edges }) => (
           <div className="charts">
-            <Ends title={t('signals.callers')} none={t('signals.nobody')} rows={callers(edges, full)} />
+            <Ends
+              title={t('signals.callers')}
+              none={t('signals.nobody')}
+              rows={callers(edges, full)}
+              isOfBytes={isOfBytes}
+            />
             <Ends title={t('signals.callees')} none={t('signals.callsNobody')} rows={callees(edges, full)} />
           </div>
         )}
@@ -48,13 +66,15 @@ export function SignalsPanel({ namespace, service }: Props) {
 
 type ChartProps = {
   title: string
-  metrics: readonly (Metric & keyof typeof WRITTEN)[]
+  metrics: readonly Metric[]
   service: string
   marks: { at: number; name: string }[]
+  isOfBytes: boolean
 }
 
-function Chart({ title, metrics, service, marks }: ChartProps) {
+function Chart({ title, metrics, service, marks, isOfBytes }: ChartProps) {
   const { t, i18n } = useTranslation()
+  const written = writtenOf(isOfBytes)
   const span = useSpan()
   const asked = useQueries({
     queries: metrics.map((metric) => serviceSeriesQuery(span, metric, service)),
@@ -68,7 +88,7 @@ function Chart({ title, metrics, service, marks }: ChartProps) {
     <Panel asked={asked} height={220}>
       {(series) => {
         const lines = series.map(({ metric, lines: [line] }) => ({
-          name: t(`signals.${WRITTEN[metric as keyof typeof WRITTEN].key}`),
+          name: t(`signals.${written[metric]?.key ?? 'rate'}`),
           points: line?.points ?? [],
         }))
         const [first] = series
@@ -80,7 +100,7 @@ function Chart({ title, metrics, service, marks }: ChartProps) {
             </section>
           )
         }
-        const { write } = WRITTEN[metrics[0] as keyof typeof WRITTEN]
+        const write = written[first.metric]?.write ?? String
         return (
           <Suspense fallback={<Loading height={220} />}>
             <SeriesChart
@@ -119,16 +139,20 @@ const callers = (edges: Topology['edges'], service: string): End[] =>
 const callees = (edges: Topology['edges'], service: string): End[] =>
   edges.filter((one) => one.source === service).map(({ target, figures }) => ({ id: target, figures }))
 
-function Ends({ title, none, rows }: { title: string; none: string; rows: readonly End[] }) {
+type EndsProps = { title: string; none: string; rows: readonly End[]; isOfBytes?: boolean }
+
+function Ends({ title, none, rows, isOfBytes = false }: EndsProps) {
   const { t, i18n } = useTranslation()
+  const written = writtenOf(isOfBytes)
+  const shown = isOfBytes ? (['rps', 'in_bps', 'out_bps'] as const) : (['rps', 'error_share', 'p95_ms'] as const)
   const columns: Column<End>[] = [
     { id: 'who', title: t('signals.who'), sort: ({ id }) => id, cell: ({ id }) => <Who id={id} /> },
-    ...(['rps', 'error_share', 'p95_ms'] as const).map((metric) => ({
+    ...shown.map((metric) => ({
       id: metric,
-      title: t(`signals.${WRITTEN[metric].key}`),
+      title: t(`signals.${written[metric]?.key ?? 'rate'}`),
       isNumber: true,
       sort: ({ figures }: End) => figures[metric],
-      cell: ({ figures }: End) => WRITTEN[metric].write(figures[metric], i18n.language),
+      cell: ({ figures }: End) => written[metric]?.write(figures[metric], i18n.language),
     })),
   ]
   return (

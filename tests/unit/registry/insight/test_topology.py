@@ -131,6 +131,17 @@ def test_an_edge_says_what_was_refused_and_who_showed_a_certificate() -> None:
     assert [(edge.limited, edge.shed, edge.mutual) for edge in found.edges] == [(3, 2, 5), (0, 0, 0)]
 
 
+def test_an_edge_says_what_is_spoken_to_its_service_and_one_of_a_namespace_does_not() -> None:
+    rows: Rows = {key: Row(key, 1) for key in (("edge", "shop/web"), ("shop/web", "bank/pay"))}
+    also = Also(protocols={"bank/pay": ("grpc", "tcp")})
+    asked = {level: Asked(level=level) for level in ("services", "namespaces")}
+    found = {
+        level: topology_of(rows, KNOWN, one, also, first=0.0, end=10.0, span_s=10.0) for level, one in asked.items()
+    }
+    assert [edge.protocols for edge in found["services"].edges] == [(), ("grpc", "tcp")]
+    assert {edge.protocols for edge in found["namespaces"].edges} == {()}
+
+
 def test_an_edge_is_as_well_as_its_own_calls() -> None:
     bad = Row(("shop/web", "shop/cart"), 100, 10)
     slow = Row(("edge", "shop/cart"), 100, seconds=50.0, buckets={bucket_of(0.5): 100})
