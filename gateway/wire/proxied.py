@@ -29,7 +29,7 @@ def caller_protocol(listener: ListenerContext) -> asyncio.Protocol:
 async def before_handshake(listener: ListenerContext, accepted: socket.socket) -> Callable[[], asyncio.Protocol]:
     """Of a listener with TLS: the head is in clear, before the handshake. Answers what makes the connection's Protocol.
 
-    What does not belong to the head stays in the socket. Raises ConnectionAbortedError for whoever is not let in.
+    What does not belong to the head stays in the socket. Raises PermissionError for whoever is not let in.
     """
     caller, how = listener.caller, listener.proxy_protocol
     assert caller is not None
@@ -67,7 +67,7 @@ async def _told(listener: ListenerContext, accepted: socket.socket, *, must_tell
 
 def _refuse(listener: ListenerContext, reason: str) -> NoReturn:
     listener.places.refused[PROXY] += 1
-    raise ConnectionAbortedError(reason)
+    raise PermissionError(f"PROXY protocol: {reason}")
 
 
 async def _readable(loop: asyncio.AbstractEventLoop, accepted: socket.socket) -> None:

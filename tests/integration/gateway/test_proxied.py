@@ -1,6 +1,7 @@
 """The PROXY protocol on a listener: whom a trusted proxy tells of, and who is not let in."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -147,3 +148,22 @@ async def test_connections_are_counted_by_the_address_that_was_told() -> None:
         async with asyncio.timeout(10.0):
             while await status(gateway, HEADS[1] + GET) != 200:
                 await asyncio.sleep(TICK_S)
+
+
+async def test_who_is_not_let_in_before_a_handshake_is_logged_by_its_own_reason(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with telling() as (gateway, _):
+        for trusted, said in (("10.0.0.0/8", "no trusted proxy"), ("127.0.0.0/8", "PROXY protocol: ")):
+            changed = {"proxy_protocol": "require", "trusted_proxies": [trusted]}
+            gateway.apply(document("Listener", "edge-tls", changed, "mesh"))
+            caplog.clear()
+            with caplog.at_level(logging.INFO, "meshway.tls"):
+                reader, writer = await asyncio.open_connection("127.0.0.1", gateway.tls_port)
+                writer.write(b"\x16\x03\x01\x02\x00hello")
+                assert await asyncio.wait_for(reader.read(), 10.0) == b""
+                writer.close()
+            (line,) = [record.getMessage() for record in caplog.records if record.name == "meshway.tls"]
+            assert "PROXY protocol: " in line
+            assert said in line
+            assert "not done in time" not in line
