@@ -34,7 +34,7 @@ is measured: `loadtest/sections.py`.
 {machine}
 - proxy on core 0 with one worker, load (wrk, {connections} connections) and upstream (nginx) on core 1, but where it
   says otherwise
-- meshway: with its hot path compiled, as MESHWAY_COMPILE=1 builds it; interpreted: as a checkout runs
+- meshway: with its hot path compiled; interpreted: as a checkout runs where nothing was compiled
 - floor: a relay of bytes on the same loop (loadtest/floor.py), no HTTP: no proxy on it can cost less
 - bare: nobody writes an access log (Meshway with `--access-log off`); full: everybody does. Nobody verifies a JWT
 - parity with nginx on bare is out of reach for CPython: the floor alone is most of what nginx costs

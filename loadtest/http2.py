@@ -102,7 +102,7 @@ def measure(
 
 def table(profile: Profile, found: dict[str, list[Run]]) -> str:
     lines = [
-        f"#### {profile.name}",
+        f"### {profile.name}",
         "",
         "| proxy | CPU µs/call | Meshway ÷ it | calls/s | failures |",
         "|---|---|---|---|---|",
@@ -134,7 +134,7 @@ def section(rounds: int, seconds: float, wanted: str = "") -> str:
         finally:
             bench.close()
     how = f"h2load with {CONNECTIONS} connections and {AT_ONCE} calls at a time on each, without TLS."
-    return "\n".join(["### HTTP/2 and gRPC", "", how, "", *tables])
+    return "\n".join([how, "", *tables])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

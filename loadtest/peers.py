@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import tools.compiled
+from gateway import hot_path
 from meshway.grpc_message import framed
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -136,15 +137,16 @@ class Bench:
     def _spawn(
         self, command: list[str], cores: int | str, name: str, paths: tuple[Path, ...] = ()
     ) -> "subprocess.Popen[bytes]":
-        """paths: where Python looks first; with them nothing is taken from the folder that the bench was started in."""
+        """paths: where Python looks first; with them nothing is taken from the folder that the bench was started in,
+        without them no machine code that lies there."""
         out = (self.dir / f"{name}.out").open("ab")
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))} if paths else None
+        own = {"PYTHONPATH": os.pathsep.join(map(str, paths))} if paths else {hot_path.WANTS_NONE: "1"}
         return subprocess.Popen(
             ["taskset", "-c", str(cores), *command],
             stdout=out,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env=environment,
+            env={**os.environ, **own},
             cwd=self.dir if paths else None,
         )
 
@@ -197,7 +199,7 @@ class Bench:
         return Meshway(self, flavour, routes, by, planes, workers, cores or str(self.proxy_core), services)
 
     def interpreted(self, flavour: str) -> "Meshway":
-        """As a checkout runs."""
+        """As a checkout runs that was not compiled."""
         return Meshway(self, flavour, 1, "prefix", None, 1, str(self.proxy_core), 1)
 
     @staticmethod
