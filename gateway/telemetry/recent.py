@@ -49,4 +49,5 @@ def recent_calls(
         }
         lines.append(recorded_line(head, at_s, seen, listener, peer, scheme, **outcome))
         seen = 1
-    return RecentCalls(wall_s - (now - whole_from), b"".join(lines))
+    # Rounded as their lines are: the call it was taken from would else lie before it, and be nowhere.
+    return RecentCalls(round(wall_s - (now - whole_from), 3), b"".join(lines))

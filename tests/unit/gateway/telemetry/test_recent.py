@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import Counters
@@ -61,10 +62,21 @@ def test_where_it_is_full_it_is_whole_since_the_oldest_ended(tmp_path: Path) -> 
     recorder.close()
     assert len(recorder.ended) == MOST_RECENT
     first_held_ended = 1.0 + 11 / 100.0 + 0.005
-    assert abs(whole_from_s - (WALL_S - (60.0 - first_held_ended))) < 1e-6
+    assert abs(whole_from_s - (WALL_S - (60.0 - first_held_ended))) < 1e-3
     # The oldest that is held began before that, and so did the slow one: others of their time are gone already.
     assert len(calls) == MOST_RECENT - 2
     assert "/slow" not in {one.target for one in calls}
+
+
+@pytest.mark.parametrize("began_s", [1.0004, 1.0005, 1.0006])
+def test_no_call_it_tells_of_lies_before_the_span_that_is_whole(tmp_path: Path, began_s: float) -> None:
+    finish, recorder = finisher(tmp_path)
+    exchange = call()
+    exchange.started = began_s
+    finish.finish(exchange, began_s + 1.0)
+    whole_from_s, (one,) = told(recorder, now=60.0, since=began_s)
+    recorder.close()
+    assert one.at >= whole_from_s
 
 
 def test_a_long_head_is_counted_and_not_held(tmp_path: Path) -> None:
