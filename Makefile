@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 FIND_PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do command -v $$p >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 # Tests' own processes look there first; it is of these sources, or it is not there (tools/compiled.py).
-ON_MACHINE_CODE := -o "pythonpath=build/compiled ."
+ON_MACHINE_CODE := --import-mode=append -o pythonpath=build/compiled
 
 .DEFAULT_GOAL := help
 .PHONY: help install up demo test test-interpreted test-unit check check-code check-console format lock compiled machine-code test-compiled budgets bench bench-abuse bench-registry fuzz interop soak soak-mixed sbom audit clean

@@ -11,7 +11,7 @@ from gateway.exchange import Exchange, Hold, Reply, WholeBody
 from gateway.nonces import Nonces, OwnNonces
 from gateway.request_fields import RequestFields
 from gateway.secret_ring import SecretRing
-from gateway.verdict import Detour, Recoding, Turn
+from gateway.verdict import AnswerTranslation, Detour, Recoding, Turn
 from meshway.http1.message import ResponseHead
 from meshway.issuers.key_ring import KeyRing
 from meshway.issuers.link import IssuerLink
@@ -134,24 +134,6 @@ class AnswerEncoding(Protocol):
 
     def begin(self, size: int) -> EncodedBody:
         """size: of what comes, below 0 = unknown."""
-
-
-class AnswerTranslation:
-    """What becomes of one answer for a caller who does not speak as the service does: head, body and trailers.
-
-    head: as it goes to the caller; None: that is not known yet, and nothing goes out before.
-    """
-
-    __slots__ = ("head",)
-
-    head: ResponseHead | None
-
-    def feed(self, data: bytes) -> bytes:
-        raise NotImplementedError
-
-    def end(self, trailers: bytes) -> bytes:
-        """The last bytes; the head is known then. It has no trailers."""
-        raise NotImplementedError
 
 
 Settle = Callable[[Exchange, ResponseHead], None]

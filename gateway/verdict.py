@@ -1,5 +1,5 @@
-"""Verdicts of filters that filters make classes of; `exchange.py` has the others. This one is never compiled, since no
-class of theirs could be made of a compiled one (tools/compiled.py)."""
+"""What filters make classes of: verdicts (`exchange.py` has the others) and translations. Never compiled: no class of
+theirs could be made of a compiled one (tools/compiled.py)."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ from gateway.exchange import Reply
 if TYPE_CHECKING:
     from gateway.plan import RoutePlan
     from gateway.relay.call import Call
+    from meshway.http1.message import ResponseHead
 
 
 class Turn:
@@ -50,4 +51,22 @@ class Detour:
 
     def begin(self, call: "Call", plan: "RoutePlan", index: int) -> None:
         """index: of the filter to go on with, where the call goes on."""
+        raise NotImplementedError
+
+
+class AnswerTranslation:
+    """What becomes of one answer for a caller who does not speak as the service does: head, body and trailers.
+
+    head: as it goes to the caller; None: that is not known yet, and nothing goes out before.
+    """
+
+    __slots__ = ("head",)
+
+    head: "ResponseHead | None"
+
+    def feed(self, data: bytes) -> bytes:
+        raise NotImplementedError
+
+    def end(self, trailers: bytes) -> bytes:
+        """The last bytes; the head is known then. It has no trailers."""
         raise NotImplementedError

@@ -22,6 +22,7 @@ WANTED = "MESHWAY_COMPILE"
 FOLDER = ROOT / hot_path.FOLDER
 FOR_WHEEL = ROOT / "build" / "wheel"
 OR_SKIP = "--or-skip"
+IN_CHECKOUT = "1"  # half the time of 2 to make, and 3 % more of a call
 NEEDS = ("mypy==2.4.1", "setuptools>=66")
 MOST_S = 900
 # What a call runs through. What may stand in them: tests/unit/tools/test_compiled.py.
@@ -98,28 +99,28 @@ def is_current(folder: Path = FOLDER) -> bool:
         return False
 
 
-def build(folder: Path) -> list[Path]:
+def build(folder: Path, level: str = "2") -> list[Path]:
     """Fills folder with a copy of the planes and the compiled modules beside their sources; returns these, relative.
-    What was there is used until all is made. Raises CompileFailed.
+    What was there is used until all is made. level: of the C compiler's optimizing. Raises CompileFailed.
     """
     _refuse_missing()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=folder.name, dir=folder.parent) as scratch:
         copy = Path(scratch) / "copy"
-        made = _build_in(copy)
+        made = _build_in(copy, level)
         shutil.rmtree(folder, ignore_errors=True)
         copy.rename(folder)
     return made
 
 
-def _build_in(folder: Path) -> list[Path]:
+def _build_in(folder: Path, level: str) -> list[Path]:
     for package in hot_path.PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.pyd"))
     made_of = hot_path.digest(folder)
     with tempfile.TemporaryDirectory() as scratch:
         settings = Path(scratch) / "mypy.ini"
         settings.write_text(_SETTINGS)
-        command = [sys.executable, str(Path(__file__).resolve()), "--here", scratch, *MODULES]
+        command = [sys.executable, str(Path(__file__).resolve()), "--here", scratch, level, *MODULES]
         environment = {**os.environ, "MYPYPATH": str(folder), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         run = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, timeout=MOST_S, check=False
@@ -142,7 +143,7 @@ def _refuse_missing() -> None:
         raise Impossible(f"{error}\nmend:  pip install {' '.join(NEEDS)}") from None
 
 
-def _compile_here(scratch: str, modules: list[str]) -> None:
+def _compile_here(scratch: str, level: str, modules: list[str]) -> None:
     """In the folder of the copy, by a process of its own: mypyc and setuptools speak to sys.argv and the cwd."""
     from mypyc.build import mypycify
     from setuptools import setup
@@ -150,7 +151,7 @@ def _compile_here(scratch: str, modules: list[str]) -> None:
     extensions = mypycify(
         [f"--config-file={scratch}/mypy.ini", *modules],
         group_name="meshway",
-        opt_level="2",
+        opt_level=level,
         debug_level="0",
         target_dir=f"{scratch}/c",
     )
@@ -187,7 +188,7 @@ def main() -> None:
         print(f"{where} is of these sources")
         return
     try:
-        made = build(FOLDER)
+        made = build(FOLDER, IN_CHECKOUT)
     except Impossible as missing:
         if OR_SKIP not in sys.argv:
             sys.exit(f"error: {missing}")
@@ -201,6 +202,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--here"]:
-        _compile_here(sys.argv[2], sys.argv[3:])
+        _compile_here(sys.argv[2], sys.argv[3], sys.argv[4:])
     else:
         main()

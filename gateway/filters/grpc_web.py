@@ -20,8 +20,8 @@ from gateway.grpc.web import (
     service_type,
     trailers_frame,
 )
-from gateway.plan import AnswerEncoding, AnswerTranslation, Encode
-from gateway.verdict import Recoding
+from gateway.plan import AnswerEncoding, Encode
+from gateway.verdict import AnswerTranslation, Recoding
 from meshway.grpc_message import CONTENT_TYPE
 from meshway.http1.fields import find, pairs, remove
 from meshway.http1.message import CHUNKED, NO_BODY, ResponseHead

@@ -12,7 +12,8 @@ from gateway.exchange import Exchange, Reply, WholeBody
 from gateway.grpc.http_paths import Binding
 from gateway.grpc.status import http_status, read_code
 from gateway.grpc.transcoding import BadAnswer, BadRequest, TooMany, Transcoder
-from gateway.plan import AnswerEncoding, AnswerTranslation, Encode, RequestFilter
+from gateway.plan import AnswerEncoding, Encode, RequestFilter
+from gateway.verdict import AnswerTranslation
 from meshway.grpc_message import CONTENT_TYPE, INTERNAL, PREFIX_SIZE, RESOURCE_EXHAUSTED, framed
 from meshway.http1.fields import find, remove
 from meshway.http1.message import CHUNKED, ResponseHead

@@ -3,9 +3,10 @@
 from typing import Final
 
 from gateway.exchange import Exchange
-from gateway.plan import AnswerTranslation, Encode, EncodedBody
+from gateway.plan import Encode, EncodedBody
 from gateway.relay.passing import PassingDownstream
 from gateway.relay.translation import TranslatedDownstream
+from gateway.verdict import AnswerTranslation
 from gateway.wire.interfaces import Downstream
 from meshway.http1.message import NO_BODY, ResponseHead
 

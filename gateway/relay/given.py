@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 from gateway.cache.conditions import is_unchanged, part_of, partial
 from gateway.cache.stored import StoredAnswer
 from gateway.exchange import Exchange
-from gateway.plan import AnswerTranslation
-from gateway.verdict import Detour
+from gateway.verdict import AnswerTranslation, Detour
 from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """An answer on its way to a caller who does not speak as the service does: the relay speaks as before."""
 
 from gateway.exchange import Exchange
-from gateway.plan import AnswerTranslation
 from gateway.relay.passing import PassingDownstream
+from gateway.verdict import AnswerTranslation
 from gateway.wire.interfaces import Downstream
 from meshway.http1.message import ResponseHead
 

@@ -1,5 +1,5 @@
 from gateway.filters import grpc_web
-from gateway.plan import AnswerTranslation
+from gateway.verdict import AnswerTranslation
 from meshway.http1.message import CHUNKED
 from meshway.model.rule_actions import Cors
 from tests.parts.calls import call

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from gateway.exchange import Exchange
-from gateway.plan import AnswerTranslation, RoutePlan
+from gateway.plan import RoutePlan
 from gateway.upstream.cluster import Cluster
+from gateway.verdict import AnswerTranslation
 from meshway.http1.message import CHUNKED, ResponseHead
 from tests.parts.one_route import plan
 from tests.parts.playbook import Playbook
