@@ -69,7 +69,8 @@ async def test_one_lease_after_the_other_that_ends_is_a_mass_as_well_and_deregis
         for service in books[:5]:
             feed.commit(running("books", service.name, port=service.port, status="critical"))
         await gateway.wait_for_revision(feed.revision)
-        assert await answers(gateway, 30) == [200] * 30
+        # Drawn by chance: of 30 calls one of six endpoints gets none in every fortieth run, of 120 in none.
+        assert await answers(gateway, 120) == [200] * 120
         assert sum(bool(service.calls) for service in books) == COUNT
         for service in books:
             feed.commit(left("books", service.name))
