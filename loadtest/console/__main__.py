@@ -54,7 +54,8 @@ all of it; load {load:.1f} at the end.
 - *Longest task*: of the page's main thread while the map is looked at, its beginning left out; panning is judged by
   `tests/browser/test_map_budget.py`.
 - *Cost of open consoles*: CPU time of the registry, of one core, while so many read the live stream and ask again for
-  what the overview asks again for.
+  what the overview asks again for. That twenty cost about what one does is held by
+  `tests/integration/registry/test_console_cost.py`, by rows that are added.
 """
 
 
