@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+from meshway.http_template import parse_http_template
 from meshway.model.descriptor_set import DescriptorSet
 from meshway.model.descriptor_set_rules import descriptor_files
 from meshway.model.document import MESH_NAMESPACE
@@ -26,6 +27,7 @@ from registry.view.rows import Reference
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from meshway.descriptor_files import Method
     from meshway.model.listener import Spoken
     from registry.revisions.draft import Draft
 
@@ -90,6 +92,8 @@ def dangling(reference: Reference, draft: Draft, hints: Hints) -> str | None:
 
 def fault_of(reference: Reference, draft: Draft) -> str:
     """The code of a reference that is dangling."""
+    if reference.to == "descriptors" and " " in reference.part:
+        return "conflict"
     if reference.to == "listener":
         is_there = reference.name in LISTENERS or draft.document(targets_of(reference)[0]) is not None
         return "wrong_type" if is_there else "unknown_reference"
@@ -125,10 +129,26 @@ def _dangling_descriptors(reference: Reference, draft: Draft) -> str | None:
     if not reference.part or not isinstance(row.spec, DescriptorSet):
         return None
     services = descriptor_files(row.spec.data).services
+    together = reference.part.split()
+    if len(together) > 1:
+        return _shared_path([method for name in together for method in services.get(name, ())])
     if reference.part in services:
         return None
     meant = did_you_mean(reference.part, sorted(services))
     return f'"{reference.part}" is no service of DescriptorSet "{reference.name}"{meant}'
+
+
+def _shared_path(methods: Sequence[Method]) -> str | None:
+    """Why no gateway can tell which of two methods a call of HTTP stands for."""
+    known: dict[tuple[str, str], Method] = {}
+    for method in methods:
+        for rule in method.rules:
+            call = rule.method, parse_http_template(rule.path).pattern
+            other = known.setdefault(call, method)
+            if other is not method:
+                one, two = (f"{each.service}.{each.name}" for each in (other, method))
+                return f"{' '.join(call)} stands for {one} and for {two}: take one of the services into another rule"
+    return None
 
 
 def _dangling_receiver(reference: Reference, draft: Draft) -> str | None:

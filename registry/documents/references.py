@@ -250,3 +250,5 @@ def _of_transcoding(spec: Route, namespace: str) -> Iterator[Reference]:
         yield Reference(f"{path}.descriptors", "descriptors", namespace, block.descriptors)
         for place, service in enumerate(block.services):
             yield Reference(f"{path}.services[{place}]", "descriptors", namespace, block.descriptors, service)
+        if len(block.services) > 1:  # together: a path of HTTP stands for one method of them
+            yield Reference(f"{path}.services", "descriptors", namespace, block.descriptors, " ".join(block.services))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from google.protobuf import descriptor_pb2
 
 from meshway.model.decode import decode_spec
 from meshway.problem import Problem
@@ -124,3 +125,29 @@ def test_a_rule_that_transcodes_needs_its_descriptors_and_their_services(
     assert (f"spec.rules[0].transcode.{path}", "unknown_reference") in [
         (error.path, error.code) for error in caught.value.errors
     ]
+
+
+def test_a_path_of_http_stands_for_one_method_of_all_services_that_a_rule_transcodes() -> None:
+    files = descriptor_pb2.FileDescriptorSet.FromString(descriptor_set())
+    second = files.file[-1].service.add()
+    second.CopyFrom(files.file[-1].service[0])
+    second.name = "Second"
+    descriptors = written("DescriptorSet", "shop", {"data": in_base64(files.SerializeToString())})
+    service = written("Service", "db", {"type": "static", "endpoints": [{"address": "10.0.0.7"}]})
+
+    def route(*blocks: dict[str, Any]) -> Any:
+        rules = [
+            {"match": [{"path": {"prefix": f"/{at}"}}], "destinations": [{"service": "db"}], "transcode": block}
+            for at, block in enumerate(blocks)
+        ]
+        return written("Route", "r", {"rules": rules})
+
+    with pytest.raises(Problem) as caught:
+        Bench().apply(service, descriptors, route({"descriptors": "shop", "services": [SERVICE, "shop.v1.Second"]}))
+    (error,) = caught.value.errors
+    assert (error.path, error.code) == ("spec.rules[0].transcode.services", "conflict")
+    assert f"stands for {SERVICE}." in error.message
+    assert "and for shop.v1.Second." in error.message
+    bench = Bench()
+    apart = [{"descriptors": "shop", "services": [name]} for name in (SERVICE, "shop.v1.Second")]
+    bench.apply(service, descriptors, route(*apart))
