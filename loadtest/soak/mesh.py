@@ -43,7 +43,7 @@ class Mesh:
         self.ports: dict[str, int] = json.loads(self.services.stdout.readline())
         for name in ("registry", STEADY, TROUBLED):
             (folder / name).mkdir()
-        self.registry = Registry(folder / "registry")
+        self.registry = Registry(folder / "registry", "--dns-port", "off")  # several may run on one machine
         self.gateways = {
             name: GatewayProcess(folder / name, self.registry.url, node=name) for name in (STEADY, TROUBLED)
         }
