@@ -89,6 +89,7 @@ class Exchange:
     server_name: the host that its connection's handshake named, "" = none, or it is without TLS.
     metadata: further members of its line in the log, each `,"name":JSON`.
     answer: the service's, as it came.
+    grpc_code: the status of gRPC that the caller got, -1: none.
     host: what was matched (lower-case, no port); authority: the Host field to send.
     listener: its face, EDGE or MESH; listener_name: the one it came by.
     certificate: what the caller has proved by TLS, None: nothing.
@@ -117,6 +118,7 @@ class Exchange:
         "first_byte",
         "flag",
         "forwarded",
+        "grpc_code",
         "head",
         "host",
         "listener",
@@ -176,6 +178,7 @@ class Exchange:
         self.cluster: Cluster | None = None
         self.endpoint: Endpoint | None = None
         self.attempts = 0
+        self.grpc_code = -1
         self.status = 0
         self.flag = ""
         self.reason = ""

@@ -40,6 +40,7 @@ class CallLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     trace_id: str = ""
     protocol: str = ""
     cache: str = ""
+    grpc_status: int | UnsetType = UNSET
     close_code: int | UnsetType = UNSET
     messages_in: int | UnsetType = UNSET
     messages_out: int | UnsetType = UNSET

@@ -8,7 +8,7 @@ import struct
 from typing import Final
 
 from gateway.exchange import Exchange, Reply
-from gateway.grpc.status import code_of
+from gateway.grpc.status import code_of, read_code
 from meshway.grpc_message import CONTENT_TYPE, message_field
 from meshway.http1.fields import find, pairs, remove
 
@@ -100,12 +100,15 @@ def refusal(exchange: Exchange, answer: Reply, kind: bytes) -> tuple[bytes, byte
     kind: of the request.
     """
     fields = remove(answer.fields, _OF_A_BODY)
-    if find(fields, b"grpc-status") is not None:
+    own = find(fields, b"grpc-status")
+    if own is not None:
+        exchange.grpc_code = read_code(own)
         said = b"".join(b"%b: %b\r\n" % pair for pair in pairs(fields) if pair[0] in STATUS_FIELDS)
         fields = remove(fields, STATUS_FIELDS)
     else:
         words = answer.detail or answer.reason.replace("_", " ")
-        said = b"grpc-status: %d\r\ngrpc-message: %b\r\n" % (code_of(answer.status), message_field(words))
+        code = exchange.grpc_code = code_of(answer.status)
+        said = b"grpc-status: %d\r\ngrpc-message: %b\r\n" % (code, message_field(words))
     answered = answer_type(CONTENT_TYPE, kind, exchange.head.block)
     body = trailers_frame(said)
     return b"Content-Type: %b\r\n%b" % (answered, fields), as_text(body) if is_text(answered) else body

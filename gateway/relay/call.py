@@ -13,7 +13,7 @@ from gateway.exchange import MESH, NEVER, Exchange, Hold, Reply, WholeBody
 from gateway.plan import BUILT_IN, RoutePlan
 from gateway.relay import encoding
 from gateway.relay.attempt import Attempt
-from gateway.relay.caller_deadline import left_s
+from gateway.relay.caller_deadline import grpc_left_s, left_s
 from gateway.relay.ending import ADMITTED, FURTHER, IN_LINE, NOTHING, OUTSIDE
 from gateway.relay.further_attempts import FurtherAttempts
 from gateway.relay.mirror import CopiedBody, mirror
@@ -109,6 +109,8 @@ class Call(RequestBody):
         deadline = exchange.started + plan.deadline_s
         if exchange.listener == MESH and b"meshway-deadline" in head.named:
             deadline = min(deadline, exchange.started + left_s(head.named[b"meshway-deadline"]))
+        if b"grpc-timeout" in head.named:
+            deadline = min(deadline, exchange.started + grpc_left_s(head.named[b"grpc-timeout"]))
         if deadline != NEVER:
             exchange.deadline = deadline
             timer = self.downstream.timer

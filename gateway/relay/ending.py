@@ -118,7 +118,8 @@ class Ending:
         # A caller who asks for the impossible must not get an endpoint ejected.
         is_ours = exchange.deadline == exchange.started + plan.deadline_s
         self._leave("attempt_timeout" if is_ours and not exchange.status else "cancelled", now)
-        policy = plan.sources.get("timeouts.deadline", BUILT_IN) if is_ours else "caller's meshway-deadline"
+        said = "grpc-timeout" if b"grpc-timeout" in exchange.head.named else "meshway-deadline"
+        policy = plan.sources.get("timeouts.deadline", BUILT_IN) if is_ours else f"caller's {said}"
         detail = "the call took longer than its deadline"
         if exchange.status:
             self.cut("DT", "deadline_exceeded", policy, detail, now)

@@ -27,6 +27,7 @@ def judge(block: bytes, exchange: Exchange, cluster: Cluster, status: int) -> in
     if code < 0:
         return status
     cluster.count_code(code)
+    exchange.grpc_code = code
     if code == UNIMPLEMENTED:
         return _NOT_THERE
     if code == DEADLINE_EXCEEDED and find(exchange.block, b"grpc-timeout") is not None:

@@ -23,10 +23,11 @@ _ENDS: Final = tuple(each + b"}\n" for each in _PROTOCOLS)
 class LineWriter:
     """Fields: `time` (when the call ended, RFC 3339), `duration_ms first_byte_ms listener peer principal method
     authority path route rule service instance status flag reason attempts bytes_in bytes_out request_id trace_id
-    protocol`, of an answer of our own `policy` (by whose word) and `detail` (why, in words), `authorization` (what the
-    service that was asked of the call tells of it, an object), `cache` (where the rule keeps answers: what became of
-    the call there), of a WebSocket whose frames are looked at `close_code` (0: it was cut), `messages_in` and
-    `messages_out`, and `attempts_detail`, each attempt in order, of a call that took more than one. Durations in
+    protocol`, of an answer of our own `policy` (by whose word) and `detail` (why, in words), of gRPC `grpc_status` (its
+    number), `authorization` (what the service that was asked of the call tells of it, an object), `cache` (where the
+    rule keeps answers: what became of the call there), of a WebSocket whose frames are looked at `close_code` (0: it
+    was cut), `messages_in` and `messages_out`, and `attempts_detail`, each attempt in order, of a call that took more
+    than one. Durations in
     milliseconds, sizes in bytes; "" where a call never came that far, null for a first byte that never came. path:
     without its query. began_ms of an attempt: after the call's start, which is the line's time less its duration.
 
@@ -79,7 +80,9 @@ class LineWriter:
                 exchange.request_id,  # this and the trace's are of a checked alphabet, or our own
                 b'","trace_id":"',
                 trace[3:35] if len(trace) >= 55 else b"",
-                _end(exchange) if attempts > 1 or exchange.reason or exchange.metadata else _ENDS[exchange.head.minor],
+                _end(exchange)
+                if attempts > 1 or exchange.reason or exchange.metadata or exchange.grpc_code >= 0
+                else _ENDS[exchange.head.minor],
             )
         )
 
@@ -143,6 +146,8 @@ def _more(exchange: Exchange) -> bytes:
     more = b""
     if exchange.policy:
         more = b"," + _encode({"policy": exchange.policy, "detail": exchange.detail})[1:-1]
+    if exchange.grpc_code >= 0:
+        more += b',"grpc_status":%d' % exchange.grpc_code
     more += exchange.metadata
     return more + _attempts(exchange) if exchange.attempts > 1 else more
 

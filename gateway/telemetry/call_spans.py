@@ -42,6 +42,9 @@ def spans_of(
     }
     if cluster is not None:
         own["meshway.service"] = cluster.name
+    if exchange.grpc_code >= 0:
+        own["rpc.system"] = "grpc"
+        own["rpc.grpc.status_code"] = exchange.grpc_code
     if exchange.flag:
         own["meshway.response_flag"] = exchange.flag
     if exchange.reason:

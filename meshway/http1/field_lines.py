@@ -43,6 +43,7 @@ _UNKEPT: Final = frozenset(
     {
         *(b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key", b"meshway-token"),
         *(b"traceparent", b"tracestate", b"x-request-id", b"idempotency-key", b"content-md5", b"content-digest"),
+        b"grpc-timeout",
         *b3.NAMES,
     }
 )
@@ -59,6 +60,7 @@ HOP_BY_HOP: Final = {
 }
 _READ: Final = {
     **dict.fromkeys((b"accept", b"last-event-id", b"if-match", b"if-none-match", b"prefer"), READ_KEPT),
+    b"grpc-timeout": READ_KEPT,
     **dict.fromkeys((b"authorization", b"content-type", b"idempotency-key"), SINGLE),
     **dict.fromkeys(b3.NAMES, READ_KEPT),
 }

@@ -59,9 +59,9 @@ class RequestReader:
 
     `named` of its heads holds, by lower-case name: authorization x-forwarded-for x-forwarded-proto x-forwarded-host
     forwarded via content-type accept idempotency-key meshway-deadline meshway-attempt meshway-criticality
-    meshway-explain meshway-token last-event-id if-match if-none-match prefer. Repeated ones are joined by ", "; a
-    second authorization, content-type, idempotency-key or meshway- field is an error. `named` may be shared by several
-    heads: read only.
+    meshway-explain meshway-token last-event-id if-match if-none-match prefer grpc-timeout. Repeated ones are joined by
+    ", "; a second authorization, content-type, idempotency-key or meshway- field is an error. `named` may be shared by
+    several heads: read only.
 
     strip: take identity and forwarding fields out of `block`. underscores: what becomes of names with `_`.
     lines: known lines, to share among the connections of a listener (field_lines.request_lines); the other two

@@ -14,18 +14,21 @@ class Books:
     """One service with a method of each kind; bytes are messages. `code 14` fails by that code.
 
     cancelled: calls that were given up. failures: how many more of those that ask for a code get it; says: their
-    trailers.
+    trailers. left: seconds that each call said it had, None: it said nothing.
     """
 
     def __init__(self) -> None:
         self.cancelled = 0
         self.seen: list[dict[str, str]] = []
+        self.left: list[float | None] = []
         self.port = 0
         self.failures = 1 << 30
         self.says: tuple[tuple[str, str], ...] = ()
 
     async def echo(self, request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
-        self.seen.append({str(key): str(value) for key, value in context.invocation_metadata() or ()})
+        sent = dict(context.invocation_metadata() or ())
+        self.seen.append({key: str(value) for key, value in sent.items()})
+        self.left.append(context.time_remaining())
         if request == b"fail":
             context.set_trailing_metadata((("x-why", "asked"),))
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "as asked")
@@ -41,7 +44,11 @@ class Books:
             except asyncio.CancelledError:
                 self.cancelled += 1
                 raise
-        context.set_trailing_metadata((("x-sum", str(len(request))), ("x_sum", "underscored")))
+        octets = sent.get("x-trail-bin")
+        given = () if octets is None else (("x-trail-bin", octets),)
+        if octets is not None:
+            await context.send_initial_metadata((("x-head-bin", octets),))
+        context.set_trailing_metadata((("x-sum", str(len(request))), ("x_sum", "underscored"), *given))
         return request
 
     async def count(self, request: bytes, context: Any) -> AsyncIterator[bytes]:

@@ -291,6 +291,7 @@ export const en = {
     took: 'Took',
     attempts: 'Attempts',
     firstByte: 'First byte after',
+    grpcStatus: 'gRPC status',
     listener: 'Listener',
     route: 'Route, rule',
     instance: 'Instance',

@@ -290,6 +290,7 @@ export const zhCN: Catalogue = {
     took: '耗时',
     attempts: '尝试次数',
     firstByte: '首字节耗时',
+    grpcStatus: 'gRPC 状态',
     listener: '监听器',
     route: '路由与规则',
     instance: '实例',

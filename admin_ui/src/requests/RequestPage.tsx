@@ -57,6 +57,7 @@ function OneCall({ call }: { call: Call }) {
     [t('requests.service'), call.service && <ServiceLink name={call.service} />],
     [t('requests.instance'), call.instance],
     [t('requests.cache'), call.cache],
+    [t('requests.grpcStatus'), call.grpc_status != null && String(call.grpc_status)],
     [t('requests.messages'), messagesOf(call, i18n.language)],
     [t('requests.closed'), call.close_code != null && (call.close_code || t('requests.cut'))],
     [t('requests.policy'), call.policy],

@@ -9,7 +9,7 @@ from gateway.exchange import Exchange
 from gateway.wire.heads import criticality_of, expects_body
 from gateway.wire.multiplexed.fields import GRPC_TIMEOUT, trailer_fields
 from gateway.wire.multiplexed.messages import Fields
-from meshway.grpc_message import timeout_field
+from meshway.grpc_message import CONTENT_TYPE, timeout_field
 from meshway.http1.message import NO_BODY
 
 MOST_BLOCKS: Final = 128
@@ -52,10 +52,9 @@ def request_fields(exchange: Exchange, scheme: bytes, left_ms: int, place: bytes
         (b":path", exchange.path + exchange.query),
     ]
     fields += blocks.read(exchange.block)
-    if left_ms >= 0:
-        for at in range(4, len(fields)):
-            if fields[at][0] == GRPC_TIMEOUT:
-                fields[at] = (GRPC_TIMEOUT, timeout_field(left_ms / 1000.0))
+    if left_ms >= 0 and any(_speaks_of_time(name, value) for name, value in fields):
+        fields = [field for field in fields if field[0] != GRPC_TIMEOUT]
+        fields.append((GRPC_TIMEOUT, timeout_field(left_ms / 1000.0)))
     fields += blocks.read(exchange.forwarded)
     fields.append((b"x-request-id", exchange.request_id))
     fields.append((b"traceparent", exchange.traceparent))
@@ -72,3 +71,8 @@ def request_fields(exchange: Exchange, scheme: bytes, left_ms: int, place: bytes
     if head.te_trailers and not head.upgrade:
         fields.append(_TRAILERS)
     return fields
+
+
+def _speaks_of_time(name: bytes, value: bytes) -> bool:
+    """The request is gRPC's, or says how long its caller waits in gRPC's words."""
+    return name == GRPC_TIMEOUT or (name == b"content-type" and value.startswith(CONTENT_TYPE))

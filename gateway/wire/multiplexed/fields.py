@@ -14,12 +14,11 @@ from gateway.exchange import Exchange
 from gateway.wire.heads import date_line, opening_of
 from gateway.wire.multiplexed.messages import Fields
 from gateway.wire.websocket.handshake import ACCEPT, KEY
-from meshway.grpc_message import CONTENT_TYPE, timeout_ms
+from meshway.grpc_message import CONTENT_TYPE
 from meshway.http1.framing import ChunkedReader
 from meshway.http1.head import HeadError
 from meshway.http1.message import ResponseHead
 
-DEADLINE: Final = b"meshway-deadline"
 GRPC_TIMEOUT: Final = b"grpc-timeout"
 PREVIOUS_ATTEMPTS: Final = b"grpc-previous-rpc-attempts"
 # They speak of a connection of HTTP/1.1 (RFC 9113 §8.2.2).
@@ -42,8 +41,7 @@ def request_text(fields: Fields, *, ended: bool) -> bytes:
     """The head of the same request in HTTP/1.1. Raises HeadError.
 
     Of fields that the codec has passed: pseudo-fields are complete, come first and once, and nothing speaks of a
-    connection of HTTP/1.1. How long a caller of gRPC waits is said to be his deadline, as others say it by name: who
-    says both (another gateway does) is taken by that.
+    connection of HTTP/1.1.
 
     An extended CONNECT (RFC 8441) asks for what is an upgrade in HTTP/1.1; the key that this needs is ours.
     """
@@ -51,8 +49,7 @@ def request_text(fields: Fields, *, ended: bool) -> bytes:
     lines: list[bytes] = []
     crumbs: list[bytes] = []
     host: bytes | None = None
-    timeout: bytes | None = None
-    has_length = wants_trailers = has_deadline = False
+    has_length = wants_trailers = False
     for name, value in fields:
         if name[:1] == b":":
             pseudo[name] = value
@@ -67,13 +64,8 @@ def request_text(fields: Fields, *, ended: bool) -> bytes:
         elif name == KEY:
             pass  # has no use here, and ours stands in its place where one is needed
         else:
-            if name == GRPC_TIMEOUT:
-                timeout = value
             has_length = has_length or name == b"content-length"
-            has_deadline = has_deadline or name == DEADLINE
             lines.append(b"%b: %b\r\n" % (name, value))
-    if timeout is not None and not has_deadline and (left_ms := timeout_ms(timeout)) is not None:
-        lines.append(b"%b: %d\r\n" % (DEADLINE, left_ms))
     if crumbs:  # RFC 9113 §8.2.3
         lines.append(b"Cookie: %b\r\n" % b"; ".join(crumbs))
     if wants_trailers:

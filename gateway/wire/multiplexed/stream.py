@@ -150,7 +150,7 @@ class Stream:
         head, body = reply(exchange, answer, b"")
         fields = answer_fields(head)
         if is_grpc(exchange):
-            fields, body = trailers_only(answer, fields), b""
+            fields, body = trailers_only(exchange, answer, fields), b""
         exchange.bytes_out = len(body)
         codec.answer(self._number, fields, ended=not body)
         if body:

@@ -14,6 +14,8 @@ from tests.parts.changes import document, edge_route, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
 from tests.parts.grpc_books import Books, books
+from tests.parts.http2_caller import calling, head
+from tests.parts.http2_service import Http2Service
 from tests.parts.ports import free_port
 from tests.parts.wire import Caller
 
@@ -35,14 +37,17 @@ async def shop(*changes: Change) -> AsyncIterator[tuple[Books, CompiledGateway, 
 @pytest.mark.proves("Connection.http")
 async def test_one_message_goes_and_one_comes_with_metadata_both_ways() -> None:
     async with shop() as (service, gateway, channel):
-        call = channel.unary_unary("/shop.Books/Echo")(b"x" * 100_000, metadata=(("x-team", "shop"),), timeout=20)
+        sent = (("x-team", "shop"), ("x-trail-bin", b"\x00\xff\x80,"))
+        call = channel.unary_unary("/shop.Books/Echo")(b"x" * 100_000, metadata=sent, timeout=20)
         assert await call == b"x" * 100_000
         assert await call.code() == grpc.StatusCode.OK
-        assert dict(await call.trailing_metadata()) == {"x-sum": "100000", "x_sum": "underscored"}
+        trailing = {"x-sum": "100000", "x_sum": "underscored", "x-trail-bin": b"\x00\xff\x80,"}
+        assert dict(await call.trailing_metadata()) == trailing
+        assert dict(await call.initial_metadata())["x-head-bin"] == b"\x00\xff\x80,"
         assert service.seen[0]["x-team"] == "shop"
         await until(lambda: gateway.lines, what="its line")
         assert gateway.lines[0]["path"] == "/shop.Books/Echo"
-        assert gateway.lines[0]["protocol"] == "HTTP/2"
+        assert (gateway.lines[0]["protocol"], gateway.lines[0]["grpc_status"]) == ("HTTP/2", 0)
 
 
 async def test_streams_of_messages_go_each_way_and_both_at_once() -> None:
@@ -121,7 +126,7 @@ async def test_what_the_gateway_answers_itself_is_a_status_of_grpc() -> None:
         assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
         assert words
         await until(lambda: len(gateway.lines) == 2, what="its line")
-        assert (gateway.lines[1]["status"], gateway.lines[1]["flag"]) == (429, "RL")
+        assert (gateway.lines[1]["status"], gateway.lines[1]["grpc_status"], gateway.lines[1]["flag"]) == (429, 8, "RL")
     async with compiled_gateway() as empty, grpc.aio.insecure_channel(f"127.0.0.1:{empty.port}") as channel:
         code, _ = await fate(channel.unary_unary("/shop.Books/Echo")(b"x", timeout=20))
         assert code == grpc.StatusCode.UNIMPLEMENTED
@@ -152,6 +157,57 @@ async def test_inside_the_mesh_a_callers_deadline_is_the_gateways_and_is_passed_
             await until(lambda: service.cancelled == 1, what="its end at the service")
             await until(lambda: len(gateway.lines) == 2, what="its line")
             assert gateway.lines[1]["duration_ms"] < 5_000
+
+
+def rule_within(deadline: str) -> Change:
+    return document("Route", "r", edge_route(to("books", timeouts={"deadline": deadline}), hosts=["*"]))
+
+
+async def test_at_the_edge_the_shorter_of_the_callers_time_and_the_routes_holds_and_is_passed_on() -> None:
+    async with shop() as (service, gateway, channel):
+        echo = channel.unary_unary("/shop.Books/Echo")
+        for route, caller, least_s, most_s in (
+            ("30s", 9.0, 5.0, 9.0),
+            ("8s", 60.0, 5.0, 8.0),
+            ("8s", None, 5.0, 8.0),
+        ):
+            gateway.apply(rule_within(route))
+            service.left.clear()
+            assert await echo(b"x", timeout=caller) == b"x"
+            (left_s,) = service.left
+            assert left_s is not None
+            assert least_s < left_s <= most_s
+
+
+async def test_a_deadline_that_passes_is_told_as_a_status_alone_whoever_set_it() -> None:
+    asked = [(b"content-type", b"application/grpc"), (b"te", b"trailers")]
+
+    async with Http2Service(lambda *_: None).running() as silent:
+        place = running("books", "b-1", port=silent.port)
+        async with compiled_gateway(place, rule_within("30s"), BY_HTTP2) as gateway, calling(gateway.port) as caller:
+            for number, (route, timeout, policy) in enumerate(
+                (
+                    ("30s", [(b"grpc-timeout", b"300m")], "caller's grpc-timeout"),
+                    ("300ms", [], "Route default/r"),
+                    ("300ms", [(b"grpc-timeout", b"9S")], "Route default/r"),
+                ),
+                1,
+            ):
+                gateway.apply(rule_within(route))
+                gateway.lines.clear()
+                stream = caller.begin([*head(b"POST", b"/shop.Books/Echo"), *asked, *timeout], ended=False)
+                await caller.send(stream, b"\0\0\0\0\x04wait", ended=True)
+                answer = await caller.answer(stream)
+                told = answer.fields
+                assert (answer.status, told[b"grpc-status"], told[b"content-type"]) == (200, b"4", b"application/grpc")
+                assert (len(answer.body), len(answer.trailers), answer.reset) == (0, 0, None)
+                await until(lambda: gateway.lines, what="its line")
+                line = gateway.lines[0]
+                assert (line["status"], line["grpc_status"], line["flag"]) == (504, 4, "DT")
+                assert line["policy"] == policy
+                await until(lambda: len(silent.connections[-1].resets) == number, what="its end at the service")  # noqa: B023
+                left = dict(silent.requests[-1])[b"grpc-timeout"]
+                assert 0 < int(left.removesuffix(b"m")) <= 300
 
 
 @pytest.mark.proves("ServicePort.protocol")

@@ -13,6 +13,7 @@ from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
 from tests.parts.grpc_books import Books, books
 from tests.parts.http2_caller import calling, head
+from tests.parts.http2_service import Http2Service
 from tests.parts.wire import Caller
 
 SPEAKS_GRPC = document("Service", "books", {"ports": [{"protocol": "grpc"}]})
@@ -175,3 +176,18 @@ async def test_a_service_whose_port_does_not_say_grpc_gets_these_calls_as_they_c
         assert fields["meshway-reason"] == "upstream_reset", "grpcio knows no gRPC-Web"
         assert parts(body)[1]["grpc-status"] == "14"
         assert service.seen == []
+
+
+async def test_how_long_a_page_waits_is_its_calls_deadline_and_is_told_in_the_last_frame() -> None:
+    async with Http2Service(lambda *_: None).running() as silent:
+        place = running("books", "b-1", port=silent.port)
+        route = document("Route", "r", edge_route(to("books"), hosts=["*"]))
+        async with compiled_gateway(place, route, SPEAKS_GRPC) as gateway:
+            fields, body = await call(gateway, message(b"wait"), more="grpc-timeout: 300m\r\n")
+            messages, trailers = parts(body)
+            assert (fields[":status"], messages, trailers["grpc-status"]) == ("200", [], "4")
+            await until(lambda: silent.connections[0].resets, what="its end at the service")
+            assert 0 < int(dict(silent.requests[0])[b"grpc-timeout"].removesuffix(b"m")) <= 300
+            await until(lambda: gateway.lines, what="its line")
+            line = gateway.lines[0]
+            assert (line["status"], line["grpc_status"], line["policy"]) == (504, 4, "caller's grpc-timeout")

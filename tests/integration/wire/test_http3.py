@@ -408,3 +408,24 @@ async def test_a_call_of_grpc_goes_through_and_is_refused_in_its_own_words() -> 
         assert (bytes(answer.body), answer.trailers[b"grpc-status"]) == (message, b"0")
         refused = await caller.answer(caller.begin([*fields, (b"via", b", ".join([b"3.0 meshway-test"] * 5))]))
         assert (refused.status, refused.fields[b"grpc-status"], len(refused.body)) == (200, b"14", 0)
+
+
+async def test_how_long_a_caller_of_grpc_waits_is_his_calls_deadline() -> None:
+    told, left = asyncio.Event(), asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        told.set()
+        await reader.read()
+        left.set()
+
+    fields = [*head(b"POST", b"/a.B/C", scheme=b"https"), (b"content-type", b"application/grpc"), (b"te", b"trailers")]
+    async with (
+        ScriptedUpstream(handle).running() as service,
+        http3_wire(service.port) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        answer = await caller.answer(caller.begin([*fields, (b"grpc-timeout", b"300m")]))
+        assert told.is_set()
+        assert (answer.status, answer.fields[b"grpc-status"], len(answer.body)) == (200, b"4", 0)
+        await asyncio.wait_for(left.wait(), 20)

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.grpc.status import read_code
 from gateway.relay.grpc_outcome import judge, pushback_s
 from gateway.telemetry.counters import Counters, read_counters
+from meshway.http1.fields import find
 from tests.parts.calls import call
 from tests.parts.cluster_bench import Bench
 from tests.parts.playbook import read_answer
@@ -25,7 +27,9 @@ from tests.parts.playbook import read_answer
     ],
 )
 def test_an_answer_is_judged_by_its_own_status(trailers: bytes, status: int) -> None:
-    assert judge(trailers, call(), Bench().cluster, 206) == status
+    exchange = call()
+    assert judge(trailers, exchange, Bench().cluster, 206) == status
+    assert exchange.grpc_code == read_code(find(trailers, b"grpc-status"))
 
 
 def test_a_time_that_the_caller_set_is_no_failure_of_the_service() -> None:

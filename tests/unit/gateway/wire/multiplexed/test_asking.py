@@ -70,3 +70,17 @@ def test_of_blocks_only_so_many_are_known_and_long_ones_never() -> None:
     long = b"Z: %b\r\n" % (b"z" * 4_000)
     assert blocks.read(long) is not blocks.read(long)
     assert find(long, b"z") == blocks.read(long)[0][1]
+
+
+def test_a_service_of_grpc_is_told_what_is_left_also_where_its_caller_says_nothing_of_time() -> None:
+    grpc, text = {"Content-Type": "application/grpc+proto"}, {"Content-Type": "text/plain"}
+    waits = {"grpc-timeout": "9S"}
+    for headers, left_ms, told in (
+        (grpc, 1_500, [b"1500m"]),
+        (grpc | waits, 1_500, [b"1500m"]),
+        (waits, 1_500, [b"1500m"]),
+        (grpc | waits, -1, [b"9S"]),
+        (text, 1_500, []),
+    ):
+        fields = request_fields(asked("POST", headers), b"http", left_ms, b"a:1", FieldBlocks())
+        assert [value for name, value in fields if name == b"grpc-timeout"] == told

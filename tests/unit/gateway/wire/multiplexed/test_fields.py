@@ -98,14 +98,6 @@ def test_trailers_that_would_be_more_are_refused_and_those_of_this_hop_left_out(
         trailer_block([(b"x", b"1\r\ny: 2")])
 
 
-def test_a_deadline_is_told_once_and_what_is_said_by_name_counts() -> None:
-    timeout, said = (b"grpc-timeout", b"2S"), (b"meshway-deadline", b"700")
-    for more, deadline in (([timeout], b"2000"), ([timeout, said], b"700"), ([said, timeout], b"700")):
-        head = RequestReader(HeadLimits()).read(request_text([*GET, *more], ended=True))
-        assert head is not None
-        assert head.named[b"meshway-deadline"] == deadline
-
-
 @pytest.mark.parametrize("ended", [True, False])
 @pytest.mark.parametrize(("method", "status"), [(b"HEAD", b"200"), (b"GET", b"304"), (b"GET", b"204")])
 def test_an_answer_that_has_no_body_says_nothing_of_one(method: bytes, status: bytes, ended: bool) -> None:

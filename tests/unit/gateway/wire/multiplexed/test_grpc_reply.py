@@ -2,6 +2,7 @@ import pytest
 
 from gateway.exchange import Reply
 from gateway.wire.multiplexed.grpc_reply import trailers_only
+from tests.parts.calls import call
 
 FIELDS = [
     (b":status", b"429"), (b"content-type", b"application/problem+json"), (b"content-length", b"9"),
@@ -14,7 +15,9 @@ FIELDS = [
     [(400, 13), (401, 16), (403, 7), (404, 12), (408, 4), (413, 8), (429, 8), (503, 14), (504, 4), (418, 2)],
 )
 def test_an_answer_of_our_own_is_a_status_alone(status: int, code: int) -> None:
-    fields = dict(trailers_only(Reply(status, "rate_limited", "RL", "too \u2026 often"), FIELDS))
+    exchange = call()
+    fields = dict(trailers_only(exchange, Reply(status, "rate_limited", "RL", "too \u2026 often"), FIELDS))
+    assert exchange.grpc_code == code
     assert fields == {
         b":status": b"200",
         b"content-type": b"application/grpc",
@@ -26,5 +29,7 @@ def test_an_answer_of_our_own_is_a_status_alone(status: int, code: int) -> None:
 
 
 def test_an_answer_that_brings_its_own_code_keeps_it() -> None:
-    fields = trailers_only(Reply(200, "fault_abort", "FI"), [(b":status", b"200"), (b"grpc-status", b"8")])
+    exchange = call()
+    fields = trailers_only(exchange, Reply(200, "fault_abort", "FI"), [(b":status", b"200"), (b"grpc-status", b"8")])
+    assert exchange.grpc_code == 8
     assert [value for name, value in fields if name == b"grpc-status"] == [b"8"]
