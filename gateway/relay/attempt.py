@@ -181,7 +181,9 @@ class Attempt:
         self._has_head = True
         if ended:
             status = head.status
-            if not head.body and b"grpc-status" in head.named:
+            if trailers:
+                status = judge(trailers, call.exchange, self._cluster, status)
+            elif not head.body and b"grpc-status" in head.named:
                 status = judge(head.block, call.exchange, self._cluster, status)
             call.exchange.status = status
             self._end("ok", status, now, True)  # no keyword: in CPython 3.11 it makes another C frame
