@@ -52,7 +52,9 @@ def request_fields(exchange: Exchange, scheme: bytes, left_ms: int, place: bytes
         (b":path", exchange.path + exchange.query),
     ]
     fields += blocks.read(exchange.block)
-    if left_ms >= 0 and any(_speaks_of_time(name, value) for name, value in fields):
+    # Most requests are told from gRPC's by one search of their text.
+    may_be_grpc = left_ms >= 0 and (CONTENT_TYPE in exchange.block or GRPC_TIMEOUT in head.named)
+    if may_be_grpc and any(_speaks_of_time(name, value) for name, value in fields):
         fields = [field for field in fields if field[0] != GRPC_TIMEOUT]
         fields.append((GRPC_TIMEOUT, timeout_field(left_ms / 1000.0)))
     fields += blocks.read(exchange.forwarded)
