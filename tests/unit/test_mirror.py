@@ -9,6 +9,7 @@ UNIT: Final = ROOT / "tests" / "unit"
 # What is no test of one module, and why.
 OTHERS: Final = {
     "containers/test_compose_file.py": "docker-compose.yml and the Dockerfile",
+    "containers/test_unit_file.py": "deploy/meshway-gateway.service",
     "docs/test_example_documents.py": "examples/",
     "docs/test_pages.py": "README.md and docs/",
     "docs/test_promises.py": "docs/internals/promises.md",
