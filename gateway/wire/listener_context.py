@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
-from gateway.exchange import EDGE, MESH, Exchange
+from gateway.exchange import EDGE, MESH, Exchange, Reply
 from gateway.relay.explained import Tell
 from gateway.relay.forwarding import Networks
 from gateway.relay.relay import Relay
@@ -115,13 +115,35 @@ Caller = Callable[["ListenerContext", Told | None], asyncio.Protocol]
 """Has a new connection from its first byte on, or from the first one after what a proxy has told of it."""
 
 
+class ConnectableStream(Protocol):
+    """One of a connection that carries many: an `asyncio.Transport` as far as `Side` needs one."""
+
+    def accept(self) -> None:
+        """It is connected: what comes from now on is the service's."""
+
+    def turn_away(self, exchange: Exchange, answer: Reply) -> None: ...
+
+
 class Connecting(Connection, Protocol):
-    """One that goes on as a service's, byte by byte."""
+    """One that goes on as a service's, byte by byte. It is a Protocol of asyncio's, too."""
 
     def take_over(
         self, before: Connection, transport: asyncio.Transport, peer: str, early: bytes, *, is_limited: bool
     ) -> None:
         """early: what came behind the request for it."""
+
+    def take_stream(self, stream: ConnectableStream, peer: str, first: bytes) -> None:
+        """Takes over one stream alone. first: what came with the request for it."""
+
+    def data_received(self, data: bytes) -> None: ...
+
+    def eof_received(self) -> bool: ...
+
+    def pause_writing(self) -> None: ...
+
+    def resume_writing(self) -> None: ...
+
+    def connection_lost(self, exc: Exception | None) -> None: ...
 
 
 ConnectingBy = Callable[

@@ -27,6 +27,7 @@ INTERNAL_ERROR: Final = 0x02
 REFUSED_STREAM: Final = 0x07
 FLOW_CONTROL_ERROR: Final = 0x03
 CANCEL: Final = 0x08
+CONNECT_ERROR: Final = 0x0A
 ENHANCE_YOUR_CALM: Final = 0x0B
 _WINDOW: Final = 65_535  # where the other side says no other one
 _WORDS: Final = 4 * 1024  # bytes that are made ahead of their turn, and of how many that wait no more are

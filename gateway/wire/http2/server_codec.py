@@ -8,7 +8,7 @@ from typing import Final
 
 import ngh2
 
-from gateway.wire.http2.codec import ENHANCE_YOUR_CALM, INTERNAL_ERROR, H2Codec
+from gateway.wire.http2.codec import CONNECT_ERROR, ENHANCE_YOUR_CALM, INTERNAL_ERROR, H2Codec
 from gateway.wire.multiplexed.messages import MAX_FIELD_SECTION, MAX_FIELDS, RESETS, Fields
 
 # CVE-2023-44487; CVE-2024-27316 (CONTINUATION); CVE-2025-8671 (streams that we are made to reset).
@@ -55,6 +55,10 @@ class ServerCodec(H2Codec):
             self._connection.send_informational_response(stream, fields)
         except ngh2.NGH2Error:
             pass
+
+    def disconnect(self, stream: int) -> None:
+        """What it was connected to was cut (RFC 9113 §8.5)."""
+        self.reset(stream, CONNECT_ERROR)
 
     def announce_leave(self) -> None:
         """The other side is asked to begin nothing new; what is on its way is still served (RFC 9113 §6.8)."""

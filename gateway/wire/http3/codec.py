@@ -294,6 +294,10 @@ class H3Codec:
         if incoming is not None and not incoming.is_whole:
             self._over.add(stream)
 
+    def disconnect(self, stream: int) -> None:
+        """What it was connected to was cut (§4.4)."""
+        self.reset(stream, frames.CONNECT_ERROR)
+
     def stop(self, stream: int) -> None:
         """The answer is whole: the rest of the request is not wanted (§4.1.2)."""
         incoming = self._incoming.get(stream)

@@ -16,6 +16,7 @@ from gateway.relay.trace import begin_trace
 from gateway.wire.entrance import Entrance
 from gateway.wire.interfaces import Address, Downstream, Timer
 from gateway.wire.listener_context import ListenerContext, StreamLimits
+from gateway.wire.multiplexed.connect_stream import ConnectStream
 from gateway.wire.multiplexed.fields import trailer_block
 from gateway.wire.multiplexed.messages import RESETS, Body, Ended, Event, Fields, Leaving, Request, Trailers
 from gateway.wire.multiplexed.request_reader import FieldsReader
@@ -42,6 +43,9 @@ class Answering(Protocol):
 
     def reset(self, stream: int) -> None:
         """Nobody goes on with it."""
+
+    def disconnect(self, stream: int) -> None:
+        """What it was connected to was cut."""
 
     def stop(self, stream: int) -> None:
         """The answer is whole: the rest of the request is not wanted."""
@@ -238,7 +242,7 @@ class MultiplexedConnection:
         elif b"via" in head.named and is_looping(head, listener.via_id):
             call.refuse(Reply(508, "loop_detected", "", "the request came through this gateway too often"))
         elif head.method == b"CONNECT":
-            call.refuse(Reply(405, "method_not_allowed", "NR", "CONNECT is not offered here", fields=b"Allow: GET\r\n"))
+            self._connect(stream, call, first)
         elif head.upgrade:
             stream.await_upgrade(first)
             call.start(b"", True, b"")
@@ -247,6 +251,18 @@ class MultiplexedConnection:
             if not ended and stream.call is call:
                 plan, limits = exchange.plan, listener.limits
                 stream.watch_body(limits.body_rate if plan is None else max(limits.body_rate, plan.body_rate))
+
+    def _connect(self, stream: Stream, call: Call, first: bytes) -> None:
+        listener = self.listener
+        if listener.connecting is None:
+            call.refuse(Reply(405, "method_not_allowed", "NR", "CONNECT is not offered here", fields=b"Allow: GET\r\n"))
+            return
+        stream.call = None
+        made = listener.connecting(listener, call.exchange, self._entrance, self.ends())
+        connected = self._streams[stream.number] = ConnectStream(self, stream.number, made, is_open=stream.is_open)
+        made.take_stream(connected, self._peer, first)
+        if not stream.is_open:
+            connected.on_end(b"")
 
     def _explained(self, exchange: Exchange, stream: Stream) -> Downstream:
         explain = self.listener.explain

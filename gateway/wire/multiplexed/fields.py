@@ -70,13 +70,14 @@ def request_text(fields: Fields, *, ended: bool) -> bytes:
         lines.append(b"Cookie: %b\r\n" % b"; ".join(crumbs))
     if wants_trailers:
         lines += (b"TE: trailers\r\n", b"Connection: TE\r\n")
+    is_connect = pseudo.get(b":method") == b"CONNECT"
+    if has_length and (is_connect or PROTOCOL in pseudo):  # would make another request of it: one with a body
+        raise HeadError(400, "bad_request", "a CONNECT has no length")
     if PROTOCOL in pseudo:
         if ended:
             raise HeadError(400, "bad_request", "a CONNECT that is over has nothing to connect")
-        if has_length:  # would make another request of it: a GET with a body
-            raise HeadError(400, "bad_request", "a CONNECT has no length")
         lines += (_UPGRADE, b"Sec-WebSocket-Key: %b\r\n" % b64encode(urandom(_KEY_SIZE)))
-    elif not ended and not has_length:
+    elif not ended and not has_length and not is_connect:
         lines.append(b"Transfer-Encoding: chunked\r\n")
     text = _start(pseudo, host) + b"".join(lines)
     # A line break in a value would begin a field, or a request: no codec passes one, and neither do we.

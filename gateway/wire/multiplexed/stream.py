@@ -23,17 +23,17 @@ class Stream:
     """call: None before it begins, and after its answer. is_open: more of the request may come.
 
     timer: lent to the call. A watch of its own looks at a slow body and at a caller who takes nothing. is_answered: the
-    answer is whole, as far as we are concerned. is_pending: some of it waits for the caller.
+    answer is whole, as far as we are concerned. is_pending: some of it waits for the caller. number: the codec's.
     """
 
     __slots__ = (
-        "_body_count", "_body_rate", "_connection", "_early", "_is_excused", "_is_write_paused", "_number", "_tunnel",
-        "_unread", "_unsent", "_wants_pause", "_watch", "call", "is_answered", "is_open", "is_pending", "timer",
+        "_body_count", "_body_rate", "_connection", "_early", "_is_excused", "_is_write_paused", "_tunnel", "_unread",
+        "_unsent", "_wants_pause", "_watch", "call", "is_answered", "is_open", "is_pending", "number", "timer",
     )  # fmt: skip
 
     def __init__(self, connection: "MultiplexedConnection", number: int, *, is_open: bool) -> None:
         self._connection = connection
-        self._number = number
+        self.number = number
         self.call: Call | None = None
         self.is_open = is_open
         self.is_answered = False
@@ -83,7 +83,7 @@ class Stream:
         if self._wants_pause and self.call is not None:
             self._unread += size
         else:
-            self._connection.codec.consumed(self._number, size)
+            self._connection.codec.consumed(self.number, size)
 
     def on_end(self, trailers: bytes) -> None:
         self.is_open = False
@@ -117,7 +117,7 @@ class Stream:
         return self._connection.ends()
 
     def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
-        connection, number = self._connection, self._number
+        connection, number = self._connection, self.number
         fields = passed_fields(exchange, head, connection.via)
         is_bare = ended and not first and not trailers
         connection.codec.answer(number, fields, ended=is_bare)
@@ -129,20 +129,20 @@ class Stream:
 
     def send_body(self, data: bytes) -> None:
         self._unsent += len(data)  # that it is more than at the last look does not say that he takes nothing
-        self._connection.codec.send(self._number, data, ended=False)
+        self._connection.codec.send(self.number, data, ended=False)
         self._sent(ended=False)
 
     def send_end(self, trailers: bytes) -> None:
         codec = self._connection.codec
         if trailers:
-            codec.trail(self._number, trailer_fields(trailers))
+            codec.trail(self.number, trailer_fields(trailers))
         else:
-            codec.send(self._number, b"", ended=True)
+            codec.send(self.number, b"", ended=True)
         is_half = self._tunnel is not None and self.call is not None and not self.call.is_over
         self._sent(ended=not is_half)
 
     def send_interim(self, head: ResponseHead) -> None:
-        self._connection.codec.inform(self._number, answer_fields(interim_head(head)))
+        self._connection.codec.inform(self.number, answer_fields(interim_head(head)))
         self._connection.flush_soon()
 
     def send_reply(self, exchange: Exchange, answer: Reply) -> None:
@@ -152,9 +152,9 @@ class Stream:
         if is_grpc(exchange):
             fields, body = trailers_only(exchange, answer, fields), b""
         exchange.bytes_out = len(body)
-        codec.answer(self._number, fields, ended=not body)
+        codec.answer(self.number, fields, ended=not body)
         if body:
-            codec.send(self._number, body, ended=True)
+            codec.send(self.number, body, ended=True)
         self._sent(ended=True)
         if answer.close and answer.status != 421:  # a misdirected one says nothing of the connection's others
             self._connection.leave()
@@ -166,7 +166,7 @@ class Stream:
         tunnel = self._tunnel = call.tunnel
         assert tunnel is not None
         fields = accepted_fields(upgrade_head(exchange, head, connection.listener.via_line))
-        connection.codec.answer(self._number, fields, ended=False)
+        connection.codec.answer(self.number, fields, ended=False)
         self._sent(ended=False)
         early, self._early = self._early, None
         if early:
@@ -177,7 +177,7 @@ class Stream:
 
     def finish_upgraded(self) -> None:
         if self.call is not None:
-            self._connection.codec.send(self._number, b"", ended=True)
+            self._connection.codec.send(self.number, b"", ended=True)
             self._sent(ended=True)
 
     def say_goodbye(self) -> bool:
@@ -185,8 +185,8 @@ class Stream:
 
     def abort(self) -> None:
         self.call = None
-        self._connection.codec.reset(self._number)
-        self._connection.drop(self._number)
+        self._connection.codec.reset(self.number)
+        self._connection.drop(self.number)
         self._connection.flush_soon()
 
     def pause_body(self) -> None:
@@ -199,7 +199,7 @@ class Stream:
     def _read_on(self) -> None:
         unread, self._unread = self._unread, 0
         if unread:
-            self._connection.codec.consumed(self._number, unread)
+            self._connection.codec.consumed(self.number, unread)
             self._connection.flush_soon()
 
     def _sent(self, *, ended: bool) -> None:
@@ -217,33 +217,38 @@ class Stream:
                 self.hold_back()  # of an attempt that began meanwhile
             elif connection.holds_much():
                 connection.hold_back()
-            elif not self._is_write_paused and connection.codec.queued(self._number) > HIGH_WATER:
+            elif not self._is_write_paused and connection.codec.queued(self.number) > HIGH_WATER:
                 self.hold_back()
         connection.flush_soon()
 
     def hold_back(self) -> None:
         """The service is asked for no more of the answer."""
         self._is_write_paused = True
-        if self.call is not None:
-            self.call.on_write_paused()
+        self._pause_service()
 
     def go_on(self) -> None:
         """Where the caller took what came."""
-        if self._is_write_paused and self._connection.codec.queued(self._number) <= LOW_WATER:
+        if self._is_write_paused and self._connection.codec.queued(self.number) <= LOW_WATER:
             self._is_write_paused = False
-            if self.call is not None:
-                self.call.on_write_resumed()
+            self._resume_service()
+
+    def _pause_service(self) -> None:
+        if self.call is not None:
+            self.call.on_write_paused()
+
+    def _resume_service(self) -> None:
+        if self.call is not None:
+            self.call.on_write_resumed()
 
     # After something was written.
 
     def settle(self) -> bool:
         """Goes on with what the caller has taken. Whether something still waits for him."""
-        queued = self._connection.codec.queued(self._number)
+        queued = self._connection.codec.queued(self.number)
         if self._is_write_paused and queued <= LOW_WATER and not self._connection.is_holding:
             self._is_write_paused = False
-            if self.call is not None:
-                self.call.on_write_resumed()
-                queued = self._connection.codec.queued(self._number)
+            self._resume_service()
+            queued = self._connection.codec.queued(self.number)
         if queued:
             if self._watch.due == NEVER:
                 self._unsent = queued
@@ -254,7 +259,7 @@ class Stream:
             self._watch.due = NEVER
             if self.is_open:
                 self.is_open = False
-                self._connection.codec.stop(self._number)
+                self._connection.codec.stop(self.number)
         return False
 
     # Time.
@@ -263,9 +268,9 @@ class Stream:
         """Of the watch."""
         limits = self._connection.listener.limits
         if self.is_pending:
-            queued = self._connection.codec.queued(self._number)
+            queued = self._connection.codec.queued(self.number)
             if queued >= self._unsent:
-                self._connection.cut(self._number)
+                self._connection.cut(self.number)
                 return
             self._unsent = queued
             self._set_watch(limits.write_stall_s)

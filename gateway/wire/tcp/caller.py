@@ -322,4 +322,7 @@ class TcpCaller(Side):
             self._carriage.tables.carried.discard(self.judge)
             self._passage.leave()
         listener.relay.finish(exchange, listener.now())
-        listener.leave(self, self._peer, is_limited=self._is_limited)
+        self._leave_listener()
+
+    def _leave_listener(self) -> None:
+        self._listener.leave(self, self._peer, is_limited=self._is_limited)
