@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from meshway.formats.foreign import Found, Origin
+from meshway.formats.gateway_api_bytes import convert_tcp_route, convert_tls_route, convert_udp_route
 from meshway.formats.gateway_api_gateway import (
     convert_gateway,
     convert_reference_grant,
@@ -36,7 +37,7 @@ Converter = Callable[[Foreign, Surroundings], Iterator[Native]]
 
 VERSIONS: Final = {
     ISTIO: ("v1", "v1beta1", "v1alpha3"),
-    GATEWAY_API: ("v1", "v1beta1"),
+    GATEWAY_API: ("v1", "v1beta1", "v1alpha3", "v1alpha2"),
     CORE: ("v1",),
     "apps": ("v1",),
 }
@@ -47,6 +48,9 @@ CONVERTERS: Final[Mapping[tuple[str, str], Converter]] = {
     (ISTIO, "ServiceEntry"): convert_service_entry,
     (GATEWAY_API, "HTTPRoute"): convert_http_route,
     (GATEWAY_API, "GRPCRoute"): convert_grpc_route,
+    (GATEWAY_API, "TCPRoute"): convert_tcp_route,
+    (GATEWAY_API, "TLSRoute"): convert_tls_route,
+    (GATEWAY_API, "UDPRoute"): convert_udp_route,
     (GATEWAY_API, "Gateway"): convert_gateway,
     (GATEWAY_API, "ReferenceGrant"): convert_reference_grant,
     (CORE, "Service"): convert_service,

@@ -1,12 +1,24 @@
-"""Gateway API's Gateway and ReferenceGrant: which hosts of a route the edge serves, and who consents."""
+"""Gateway API's Gateway and ReferenceGrant: which hosts of a route the edge serves, and who consents.
+
+Listeners of HTTP and HTTPS are the edge's own two; each of TCP, TLS and UDP becomes a Listener.
+"""
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from meshway.formats.foreign import At, Block, Origin
 from meshway.formats.foreign_metadata import read_envelope
 from meshway.formats.istio_gateway import common_host
 from meshway.formats.native import Native, Tree, put
 from meshway.formats.surroundings import GATEWAY_API, Foreign, Server, Surroundings
+
+HTTP: Final = frozenset({"", "HTTP", "HTTPS"})
+BYTES: Final = frozenset({"TCP", "TLS", "UDP"})
+
+
+def listener_name(gateway: str, listener: str) -> str:
+    """Of the Listener that one of TCP, TLS or UDP becomes."""
+    return f"{gateway}-{listener}" if listener else gateway
 
 
 def listeners_of(gateway: Foreign) -> list[Server]:
@@ -20,10 +32,16 @@ def listeners_of(gateway: Foreign) -> list[Server]:
             protocol=str(one.get("protocol") or "").upper(),
             hosts=(str(one.get("hostname") or "*"),),
             namespaces=("*",),
+            is_passed_on=_is_passed_on(one),
         )
         for one in (listeners if isinstance(listeners, list) else [])
         if isinstance(one, Mapping)
     ]
+
+
+def _is_passed_on(listener: Mapping[str, object]) -> bool:
+    tls = listener.get("tls")
+    return isinstance(tls, Mapping) and tls.get("mode") == "Passthrough"
 
 
 def grants_of(one: Foreign) -> Iterator[tuple[str, str, str, str | None]]:
@@ -60,6 +78,7 @@ def attached_hosts(
         reason = f"Gateway {'/'.join(gateway)} is not in this import, so its listeners do not bound the hosts"
         around.findings.warn(origin, reason, "unknown_gateway")
         return list(hostnames)
+    servers = [server for server in servers if server.protocol in HTTP]
     for chosen, field in ((section, "name"), (port, "port")):
         if chosen is not None:
             servers = [server for server in servers if getattr(server, field) == chosen.value]
@@ -92,18 +111,27 @@ def convert_gateway(one: Foreign, around: Surroundings) -> Iterator[Native]:
     spec.refuse("allowedListeners", "a Namespace says which hosts are its own: edge_hosts")
     spec.refuse("tls", "write a TrafficPolicy with tls for backends, a Listener with client_auth for callers")
     for listener in spec.blocks("listeners"):
-        hostname = listener.text("hostname")
-        if (port := listener.number("port")) is not None:
-            listener.findings.warn(port.origin, "is ignored: the edge listener has its own port")
-        name = listener.text("name")
+        hostname, port = listener.text("hostname"), listener.number("port")
+        name, protocol = listener.text("name"), listener.text("protocol")
         _allowed(listener)
-        protocol, tls = listener.text("protocol"), listener.block("tls")
+        tls = listener.block("tls")
+        mode = tls.choice("mode", {"Terminate": "terminate", "Passthrough": "passthrough"}) if tls else None
         listener.close()
-        if protocol is not None and str(protocol.value) not in ("HTTP", "HTTPS"):
-            listener.findings.refuse(protocol.origin, f"{protocol.value} is not carried yet: HTTP and HTTPS are")
-        if tls is not None and (certificate := _certificate(tls)):
+        spoken = str(protocol.value) if protocol is not None else ""
+        own = f"{one.name}-{name.value}" if name else one.name
+        if protocol is not None and spoken in BYTES:
+            told: Tree = {}
+            put(told, "port", port)
+            told["protocol"] = At(spoken.lower(), protocol.origin)
+            if spoken == "TLS":
+                put(told, "tls.mode", mode or At("terminate", protocol.origin))
+            yield Native("Listener", "mesh", listener_name(one.name, name.value if name else ""), told, [one.document])
+        elif port is not None:
+            listener.findings.warn(port.origin, "is ignored: the edge listener has its own port")
+        if spoken not in HTTP | BYTES and protocol is not None:
+            listener.findings.refuse(protocol.origin, f"{spoken} is not carried: HTTP, HTTPS, TCP, TLS and UDP are")
+        if tls is not None and (certificate := _certificate(tls, mode, spoken)):
             put(certificate, "hosts", [hostname] if hostname is not None and hostname.value != "*" else [])
-            own = f"{one.name}-{name.value}" if name else one.name
             yield Native("Certificate", one.namespace, own, certificate, [one.document])
     spec.close()
 
@@ -146,13 +174,13 @@ def _allowed(listener: Block) -> None:
     allowed.close()
 
 
-def _certificate(tls: Block) -> Tree:
+def _certificate(tls: Block, mode: At | None, spoken: str) -> Tree:
     told: Tree = {}
-    mode = tls.choice("mode", {"Terminate": True, "Passthrough": False})
-    if mode is not None and not mode.value:
-        tls.findings.refuse(mode.origin, "connections are not passed on unopened yet: write Terminate")
-    elif mode is not None:
-        tls.findings.warn(mode.origin, "is ignored: Terminate is how it is")
+    if mode is not None and spoken != "TLS":
+        if mode.value == "passthrough":
+            tls.findings.refuse(mode.origin, "connections are passed on unopened by protocol TLS: write that")
+        else:
+            tls.findings.warn(mode.origin, "is ignored: Terminate is how it is")
     tls.refuse("options", "are another gateway's own: write a Listener")
     for at, reference in enumerate(tls.blocks("certificateRefs")):
         for field, known in (("group", ("", "core")), ("kind", ("Secret",))):

@@ -1,7 +1,6 @@
 """HTTPRoute and GRPCRoute to Route: the edge for a Gateway, the mesh for a Service (gateway.networking.k8s.io)."""
 
 from collections.abc import Callable, Iterator
-from typing import Final
 
 import msgspec
 
@@ -9,12 +8,11 @@ from meshway.formats import gateway_api_filters as filters
 from meshway.formats.foreign import At, Block
 from meshway.formats.foreign_metadata import read_envelope
 from meshway.formats.foreign_values import at_block, backoff, unique_names
+from meshway.formats.gateway_api_backend import GROUPS, backend
 from meshway.formats.gateway_api_gateway import attached_hosts
 from meshway.formats.gateway_api_policies import external_authorisation, session_persistence
 from meshway.formats.native import Native, Tree, put
 from meshway.formats.surroundings import GATEWAY_API, Foreign, ServiceName, Surroundings
-
-_GROUPS: Final = ("", "core")
 
 
 class _Parents(msgspec.Struct):
@@ -132,7 +130,7 @@ def _parent(block: Block, parents: _Parents, hostnames: list[At], one: Foreign, 
     if what == "Gateway" and of == GATEWAY_API:
         parents.is_edge = True
         parents.edge += attached_hosts((where, name.value), section, port, hostnames, around, block.origin)
-    elif what == "Service" and of in _GROUPS:
+    elif what == "Service" and of in GROUPS:
         service = ServiceName(where, name.value)
         if section is not None:
             block.findings.refuse(section.origin, "a Service is called by every port alike")
@@ -191,7 +189,7 @@ def _apply_filter(rule: _Rule, kind: str, block: Block) -> None:
             mirror: Tree = {}
             reference = block.block("backendRef")
             if reference is not None:
-                put(mirror, "destination", _backend(reference, rule))
+                put(mirror, "destination", backend(reference, rule.one, rule.around))
                 reference.close()
             put(mirror, "percent", filters.mirror_share(block))
             block.close()
@@ -205,7 +203,7 @@ def _apply_filter(rule: _Rule, kind: str, block: Block) -> None:
             told["cors"] = filters.cors(block)
         case "ExternalAuth":
             reference = block.block("backendRef")
-            service = _backend(reference, rule) if reference is not None else None
+            service = backend(reference, rule.one, rule.around) if reference is not None else None
             if reference is not None:
                 reference.close()
             rule.attached.append(external_authorisation(block, service, rule.one))
@@ -217,7 +215,7 @@ def _destinations(rule: _Rule, block: Block) -> None:
     """Shares of the calls; where there is nobody to take them the standard wants a 500."""
     destinations = []
     for inner in block.blocks("backendRefs"):
-        destination = _backend(inner, rule)
+        destination = backend(inner, rule.one, rule.around)
         weight = inner.number("weight")
         for filter_ in inner.blocks("filters"):
             if (found := filters.filter_block(filter_)) and destination is not None:
@@ -244,31 +242,3 @@ def _filter_of_one(destination: Tree, kind: str, block: Block) -> None:
         put(destination, "response_headers", filters.header_modifier(block))
     else:
         block.findings.refuse(block.origin, f"{kind} is for a whole rule: write one rule for each backend")
-
-
-def _backend(block: Block, rule: _Rule) -> Tree | None:
-    """The Destination of a backendRef; the caller closes the block."""
-    group, kind = block.text("group"), block.text("kind")
-    name, namespace, port = block.text("name"), block.text("namespace"), block.number("port")
-    if name is None:
-        block.findings.wrong(block.at("name"), "missing_field", "is required")
-        return None
-    of, what = (group.value if group else ""), (kind.value if kind else "Service")
-    if of not in _GROUPS or what != "Service":
-        origin = kind.origin if kind else group.origin if group else block.origin
-        block.findings.refuse(origin, f"{what} is no destination: a Service is")
-        return None
-    service = ServiceName(namespace.value if namespace else rule.one.namespace, name.value)
-    if service.namespace != rule.one.namespace and not _has_consent(service, rule):
-        origin = namespace.origin if namespace else name.origin
-        reason = f"{service.namespace}/{service.name} is another namespace's, and no ReferenceGrant of this import "
-        block.findings.refuse(origin, f"{reason}lets a {rule.one.kind} of {rule.one.namespace} send there")
-        return None
-    told = rule.around.destination(service, rule.one.namespace, name.origin)
-    put(told, "port", rule.around.port_of(service, port) if port else None)
-    return told
-
-
-def _has_consent(service: ServiceName, rule: _Rule) -> bool:
-    asked = (rule.one.kind, rule.one.namespace, service.namespace)
-    return any((*asked, name) in rule.around.consents for name in (service.name, None))

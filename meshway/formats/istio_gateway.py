@@ -132,8 +132,13 @@ def _port(block: Block) -> str | None:
         return None
     name = str(protocol.value).upper()
     if name not in _EDGE:
-        block.findings.refuse(protocol.origin, f"{protocol.value} is not carried yet: HTTP and HTTPS are")
+        block.findings.refuse(protocol.origin, f"{protocol.value} is not converted: write {_instead(name)}")
     return name
+
+
+def _instead(protocol: str) -> str:
+    kind, route = ("tls", "TlsRoute") if protocol == "TLS" else ("tcp", "TcpRoute")
+    return f"a Listener of protocol {kind}, and a {route}"
 
 
 def _tls(block: Block, hosts: list[At], listeners: dict[str, Tree], *, is_https: bool) -> Tree:

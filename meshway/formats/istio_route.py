@@ -41,7 +41,7 @@ def convert_virtual_service(one: Foreign, around: Surroundings) -> Iterator[Nati
         return
     hosts, faces = spec.texts("hosts"), _faces(spec, one)
     for field, kind in (("tls", "TlsRoute"), ("tcp", "TcpRoute")):
-        spec.refuse(field, f"only http is routed now: {kind} is not built yet")
+        spec.refuse(field, f"is not converted: write a {kind}, and a Listener for it")
     refuse_export(spec)
     written = spec.blocks("http")
     spec.close()

@@ -11,6 +11,7 @@ from meshway.formats.native import Native, Tree, put
 from meshway.formats.surroundings import Foreign, ServiceName, Surroundings
 
 _CLEAR: Final = frozenset({"HTTP", "HTTP2", "GRPC", "GRPC-WEB"})
+_BYTES: Final = frozenset({"TCP", "MONGO", "MYSQL", "REDIS"})
 _SEALED: Final = frozenset({"HTTPS", "TLS"})
 _CLUSTER: Final = ".svc.cluster.local"
 
@@ -79,8 +80,9 @@ class _Port:
         self.target = block.number("targetPort") or self.number
         block.close()
         word = self.word
-        if self.protocol is not None and word not in _CLEAR | _SEALED:
-            block.findings.refuse(self.protocol.origin, f"{word} is not carried yet: HTTP, HTTP2, GRPC and HTTPS are")
+        if self.protocol is not None and word not in _CLEAR | _SEALED | _BYTES:
+            known = ", ".join(sorted(_CLEAR | _SEALED | _BYTES))
+            block.findings.refuse(self.protocol.origin, f"{word} is none of {known}")
 
     @property
     def word(self) -> str:
@@ -105,6 +107,8 @@ def _service_ports(port: _Port | None) -> list[Tree]:
     put(told, "port", port.number)
     if port.word in ("HTTP2", "GRPC") and port.protocol is not None:
         told["protocol"] = At(port.word.lower(), port.protocol.origin)
+    elif port.word in _BYTES and port.protocol is not None:
+        told["protocol"] = At("tcp", port.protocol.origin)
     return [told] if told else []
 
 

@@ -37,13 +37,14 @@ class ServiceName(NamedTuple):
 
 
 class Server(NamedTuple):
-    """One server of an Istio Gateway or one listener of a Gateway: what it lets through."""
+    """One server of an Istio Gateway or one listener of a Gateway: what it lets through. is_passed_on: TLS unopened."""
 
     name: str
     port: int
     protocol: str
     hosts: tuple[str, ...]
     namespaces: tuple[str, ...]
+    is_passed_on: bool = False
 
 
 class Surroundings:

@@ -69,6 +69,25 @@ spec:
   from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default}]
   to: [{group: "", kind: Service}]
 """
+BYTES_GATEWAY: Final = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gate}
+spec:
+  gatewayClassName: c
+  listeners:
+  - {name: a, port: 9, protocol: TCP}
+  - {name: other, port: 9, protocol: UDP}
+  - {name: b, port: 9, protocol: TLS, hostname: "*.example", tls: {mode: Passthrough}}
+"""
+BYTES_ROUTE: Final = """\
+apiVersion: gateway.networking.k8s.io/v1alpha2
+kind: TCPRoute
+metadata: {name: a}
+spec:
+  parentRefs: [{name: gate}]
+  rules: [{backendRefs: [{name: a, port: 80}, {name: b, port: 80}]}]
+"""
 DEPLOYMENT: Final = """\
 apiVersion: apps/v1
 kind: Deployment
@@ -100,6 +119,10 @@ IMPORTS: Final[dict[str, tuple[str, ...]]] = {
     "gateway.networking.k8s.io/v1 GRPCRoute": (HTTP_ROUTE.replace("HTTPRoute", "GRPCRoute"), GATEWAY),
     "gateway.networking.k8s.io/v1 HTTPRoute": (HTTP_ROUTE, GATEWAY),
     "gateway.networking.k8s.io/v1 ReferenceGrant": (GRANT, HTTP_ROUTE, GATEWAY),
+    **{
+        f"gateway.networking.k8s.io/v1alpha2 {kind}": (BYTES_ROUTE.replace("TCPRoute", kind), BYTES_GATEWAY)
+        for kind in ("TCPRoute", "TLSRoute", "UDPRoute")
+    },
     "v1 Service": (SERVICE, DEPLOYMENT),
     "apps/v1 Deployment": (DEPLOYMENT, SERVICE),
 }
