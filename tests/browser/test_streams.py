@@ -120,6 +120,7 @@ def test_a_route_of_connections_is_written_as_a_form_and_seen_at_its_service(
     expect(page.get_by_role("row").filter(has_text="db → db")).to_be_visible()
     tab.open("/services/default/db")
     expect(page.get_by_text("It carries bytes, not HTTP")).to_be_visible()
+    expect(page.get_by_text("Speaks: TCP")).to_be_visible()
     expect(page.get_by_role("region", name="Steps to the first call")).to_contain_text("routed from the edge ✓")
     signals = page.get_by_role("region", name="Signals")
     expect(signals).to_contain_text(re.compile(r"Connections.*Bytes in.*Bytes out", re.DOTALL), timeout=20_000)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { carriesBytes, isAtEdge, policiesFor, routesTo } from './concerning'
+import { carriesBytes, isAtEdge, policiesFor, protocolsOf, routesTo } from './concerning'
 import type { Document } from './documents'
 
 function document(kind: string, namespace: string, name: string, spec: object): Document {
@@ -61,6 +61,19 @@ test('a service of bytes is told by all of its ports, or by all routes to it', (
   expect(carriesBytes({}, [])).toBe(false)
   expect(carriesBytes({ ports: [{ protocol: 'tcp' }, { protocol: 'tls' }] }, [])).toBe(true)
   expect(carriesBytes({ ports: [{ protocol: 'tcp' }, {}] }, [])).toBe(false)
+  expect(carriesBytes({ ports: [{ protocol: 'udp' }] }, [])).toBe(true)
   expect(carriesBytes({}, [tcp])).toBe(true)
   expect(carriesBytes({}, [tcp, http])).toBe(false)
+})
+
+test('what is spoken to a service is told by its ports and routes, and without either by its instances', () => {
+  const udp = { document: document('UdpRoute', 'shop', 'world', {}), rules: [] }
+  const rules = [{ name: 'talk', websocket: {} }, { websocket: { allow: false } }]
+  const chat = { document: document('Route', 'shop', 'chat', { rules }), rules: ['talk'] }
+  expect(protocolsOf({}, [], [])).toEqual([])
+  expect(protocolsOf({}, [], [{ protocol: 'grpc' }, {}])).toEqual(['http', 'grpc'])
+  expect(protocolsOf({ ports: [{ protocol: 'grpc' }, {}] }, [], [{ protocol: 'tcp' }])).toEqual(['http', 'grpc'])
+  expect(protocolsOf({}, [udp], [{ protocol: 'http' }])).toEqual(['udp'])
+  expect(protocolsOf({}, [chat], [{}])).toEqual(['http', 'websocket'])
+  expect(protocolsOf({}, [{ ...chat, rules: ['1'] }], [{}])).toEqual(['http'])
 })

@@ -80,10 +80,38 @@ export function routesTo(routes: readonly Document[], namespace: string, service
   })
 }
 
+const OF_BYTES = ['tcp', 'tls', 'udp']
+const SPOKEN = ['http', 'http2', 'grpc', 'websocket', 'tcp', 'tls', 'udp'] as const
+export type Spoken = (typeof SPOKEN)[number]
+const OF_ROUTES: Record<string, Spoken> = { TcpRoute: 'tcp', TlsRoute: 'tls', UdpRoute: 'udp' }
+
+/** What is spoken to a service: by its ports, by routes that lead to it, and where neither tells, by its instances. */
+export function protocolsOf(
+  spec: object,
+  here: ReturnType<typeof routesTo>,
+  instances: readonly { protocol?: string }[],
+): Spoken[] {
+  const { ports = [] } = spec as { ports?: { protocol?: string }[] }
+  const found = new Set<string>(ports.map(({ protocol }) => protocol ?? 'http'))
+  for (const { document, rules: names } of here) {
+    const kind = OF_ROUTES[document.kind]
+    if (kind) found.add(kind)
+    const { rules = [] } = document.spec as { rules?: (Rule & { websocket?: { allow?: boolean } })[] }
+    const isOfMessages = rules.some(
+      ({ name, websocket }, at) => names.includes(name ?? String(at)) && websocket && websocket.allow !== false,
+    )
+    if (isOfMessages) found.add('websocket')
+  }
+  if (![...found].some((one) => one !== 'websocket')) {
+    for (const { protocol } of instances) found.add(protocol ?? 'http')
+  }
+  return SPOKEN.filter((one) => found.has(one))
+}
+
 /** Whether what is carried to a service is bytes and no calls, by its ports and by the routes that lead to it. */
 export function carriesBytes(spec: object, here: readonly { document: Document }[]): boolean {
   const { ports = [] } = spec as { ports?: { protocol?: string }[] }
-  const isOfBytes = ({ protocol }: { protocol?: string }) => protocol === 'tcp' || protocol === 'tls'
+  const isOfBytes = ({ protocol }: { protocol?: string }) => OF_BYTES.includes(protocol ?? '')
   if (ports.length > 0 && ports.every(isOfBytes)) return true
   return here.length > 0 && here.every(({ document }) => document.kind !== 'Route')
 }

@@ -34,7 +34,7 @@ export function Answer({ explanation }: { explanation: Explanation }) {
   const { t } = useTranslation()
   const { matched, tried = [], filters = [], destinations = [], picked, answered, settings = [] } = explanation
   return (
-    <div style={{ display: 'grid', gap: 16 }}>
+    <div style={{ display: 'grid', gridTemplateColumns: 'minmax(0, 1fr)', gap: 16 }}>
       <section className="panel" aria-label={t('explain.verdict')}>
         <h2>
           {answered ? (

@@ -11,6 +11,8 @@ import { Answer } from './Answer'
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT', 'TCP', 'TLS', 'UDP']
 // Of a Listener: no call, so none has to name a host.
 const UNNAMED = ['TCP', 'TLS', 'UDP']
+// Of these not even a name is told, as TLS does.
+const NAMELESS = ['TCP', 'UDP']
 
 type Question = { method: string; url: string; listener: string; as: string; headers: string }
 
@@ -25,8 +27,8 @@ export function ExplainPage() {
         api.POST('/v1/explain', {
           body: {
             method: one.method,
-            url: one.url,
-            headers: headersOf(one.headers),
+            url: NAMELESS.includes(one.method) ? '' : one.url,
+            headers: UNNAMED.includes(one.method) ? {} : headersOf(one.headers),
             ...(one.listener ? { listener: one.listener } : {}),
             ...(one.as ? { as: one.as } : {}),
           },
@@ -35,12 +37,15 @@ export function ExplainPage() {
   })
   const set = (part: Partial<Question>) => setQuestion((now) => ({ ...now, ...part }))
   const listener = question.listener ? ` --listener ${question.listener}` : ''
+  const isUnnamed = UNNAMED.includes(question.method)
+  const isNameless = NAMELESS.includes(question.method)
+  const asked = isNameless ? '' : question.url || (isUnnamed ? '' : 'http://books.default.mesh/')
   const caller = question.as ? ` --as ${question.as}` : ''
   return (
     <>
       <PageHead
         title={t('nav.explain')}
-        command={`meshway explain ${question.method} ${question.url || (UNNAMED.includes(question.method) ? '' : 'http://books.default.mesh/')}${listener}${caller}`}
+        command={`meshway explain ${question.method}${asked && ` ${asked}`}${listener}${caller}`}
       />
       <p style={{ maxWidth: 640, marginTop: 0 }}>{t('explain.about')}</p>
       <form
@@ -57,19 +62,22 @@ export function ExplainPage() {
             value={question.method}
             onChange={(event) => set({ method: event.currentTarget.value })}
           />
-          <TextInput
-            label={t('explain.url')}
-            placeholder="http://books.example/cart"
-            required={!UNNAMED.includes(question.method)}
-            style={{ flex: 1, minWidth: 240 }}
-            value={question.url}
-            onChange={(event) => set({ url: event.currentTarget.value.trim() })}
-          />
+          {!isNameless && (
+            <TextInput
+              label={t(isUnnamed ? 'explain.serverName' : 'explain.url')}
+              placeholder={isUnnamed ? 'db.example' : 'http://books.example/cart'}
+              required={!isUnnamed}
+              style={{ flex: 1, minWidth: 240 }}
+              value={question.url}
+              onChange={(event) => set({ url: event.currentTarget.value.trim() })}
+            />
+          )}
         </Group>
         <Group gap="sm" align="end">
           <NativeSelect
             label={t('explain.listener')}
-            data={[{ value: '', label: t('explain.byHost') }, ...listenersOf(listeners.data)]}
+            required={isUnnamed}
+            data={[{ value: '', label: isUnnamed ? '–' : t('explain.byHost') }, ...listenersOf(listeners.data)]}
             value={question.listener}
             onChange={(event) => set({ listener: event.currentTarget.value })}
           />
@@ -80,14 +88,16 @@ export function ExplainPage() {
             onChange={(event) => set({ as: event.currentTarget.value.trim() })}
           />
         </Group>
-        <Textarea
-          label={t('explain.headers')}
-          description={t('explain.headersHint')}
-          autosize
-          minRows={2}
-          value={question.headers}
-          onChange={(event) => set({ headers: event.currentTarget.value })}
-        />
+        {!isUnnamed && (
+          <Textarea
+            label={t('explain.headers')}
+            description={t('explain.headersHint')}
+            autosize
+            minRows={2}
+            value={question.headers}
+            onChange={(event) => set({ headers: event.currentTarget.value })}
+          />
+        )}
         <Group>
           <Button type="submit" loading={ask.isPending}>
             {t('explain.action')}

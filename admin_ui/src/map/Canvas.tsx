@@ -29,6 +29,8 @@ const FIRST = { ...ALL, minZoom: 0.4 }
 const LINE_PX = 14
 // What stands on a line stands above it, so that the line can be followed.
 const ABOVE_PX = 6
+// So large that dots are seen, however little comes.
+const DOT_PX = 2.5
 
 type Props = {
   graph: Graph
@@ -269,6 +271,7 @@ const CallLine = memo(function CallLine({ id, data }: EdgeProps<CallEdge>) {
   const path = smooth(data.points)
   const tone = toneOf(content)
   const isPicked = picked === id
+  const isDotted = result !== 'gone' && isOfBytes(line)
   return (
     <g
       className="map-call"
@@ -280,8 +283,9 @@ const CallLine = memo(function CallLine({ id, data }: EdgeProps<CallEdge>) {
         d={path}
         fill="none"
         stroke={TONES[tone]}
-        strokeWidth={(line.folded ? 1 : widthOf(line.figures.rps)) + (isPicked ? 2 : 0)}
-        strokeDasharray={result === 'gone' ? '6 4' : isOfBytes(line) ? '2 4' : undefined}
+        strokeWidth={Math.max(line.folded ? 1 : widthOf(line.figures.rps), isDotted ? DOT_PX : 0) + (isPicked ? 2 : 0)}
+        strokeDasharray={result === 'gone' ? '6 4' : isDotted ? '0.1 6' : undefined}
+        strokeLinecap={isDotted ? 'round' : undefined}
         markerEnd={`url(#map-arrow-${tone})`}
       />
       <path d={path} fill="none" stroke="transparent" strokeWidth={18} />

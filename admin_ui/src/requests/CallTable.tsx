@@ -42,12 +42,18 @@ export function CallTable({ label, rows, add }: { label: string; rows: readonly 
       cell: ({ call }) => (
         <Status health={healthOf(call)}>
           <Term field="status" value={call.status ?? 0} add={add} />
+          {call.grpc_status != null && <span>gRPC {call.grpc_status}</span>}
           {call.flag && <Term field="flag" value={call.flag} add={add} />}
         </Status>
       ),
     },
-    { id: 'method', title: t('requests.method'), cell: ({ call }) => call.method },
-    { id: 'path', title: t('requests.path'), isWide: true, cell: ({ call }) => `${call.authority}${call.path}` },
+    { id: 'method', title: t('requests.method'), cell: ({ call }) => call.method || call.protocol },
+    {
+      id: 'path',
+      title: t('requests.path'),
+      isWide: true,
+      cell: ({ call }) => `${call.authority}${call.path}` || call.listener,
+    },
     {
       id: 'service',
       title: t('requests.service'),

@@ -68,13 +68,12 @@ function OneCall({ call }: { call: Call }) {
     ],
     [t('gateways.node'), call.node],
   ]
+  // Connections of bytes have no method, and many no name.
+  const name = `${call.method || call.protocol} ${`${call.authority}${call.path}` || call.listener}`
   const tried = (call.attempts_detail ?? []) as { instance?: string; began_ms?: number }[]
   return (
-    <section className="panel" aria-label={`${call.method} ${call.authority}${call.path}`}>
-      <h2 style={{ overflowWrap: 'anywhere' }}>
-        {call.method} {call.authority}
-        {call.path}
-      </h2>
+    <section className="panel" aria-label={name}>
+      <h2 style={{ overflowWrap: 'anywhere' }}>{name}</h2>
       <p style={{ margin: '0 0 8px' }}>
         <Status health={healthOf(call)}>
           {call.status || t('requests.noAnswer')} {call.flag}

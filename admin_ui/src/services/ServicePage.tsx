@@ -2,7 +2,7 @@ import { Tabs } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useParams } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
-import { carriesBytes, routesTo } from '../api/concerning'
+import { carriesBytes, protocolsOf, routesTo, type Spoken } from '../api/concerning'
 import { serviceSeriesQuery, signalsQuery } from '../api/insight'
 import { instancesQuery, type Service, servicesQuery } from '../api/services'
 import { useRights } from '../api/session'
@@ -33,7 +33,9 @@ export function ServicePage() {
   const services = useQuery(servicesQuery(namespace))
   const instances = useQuery(instancesQuery(namespace, name))
   const service = services.data?.find((one) => one.metadata.name === name)
-  const isOfBytes = carriesBytes(service?.spec ?? {}, routesTo(useRoutes(namespace).data ?? [], namespace, name))
+  const here = routesTo(useRoutes(namespace).data ?? [], namespace, name)
+  const isOfBytes = carriesBytes(service?.spec ?? {}, here)
+  const spoken = protocolsOf(service?.spec ?? {}, here, instances.data ?? [])
   const versions = [...new Set(instances.data?.map((one) => one.version))].sort()
   return (
     <>
@@ -55,7 +57,7 @@ export function ServicePage() {
       </PageHead>
       {may('insight:read', namespace) && <TimeBar />}
       <Panel asked={services} height={40}>
-        {() => (service ? <Facts service={service} /> : <p>{t('services.gone', { name })}</p>)}
+        {() => (service ? <Facts service={service} spoken={spoken} /> : <p>{t('services.gone', { name })}</p>)}
       </Panel>
       {may('insight:read', namespace) && <Signals namespace={namespace} service={name} isOfBytes={isOfBytes} />}
       <Panel asked={instances} height={60}>
@@ -111,7 +113,7 @@ function Signals({ namespace, service, isOfBytes }: { namespace: string; service
             return (
               <>
                 {own && <Reasons signals={own} />}
-                <p style={{ margin: '4px 0' }}>{t('signals.none')}</p>
+                <p style={{ margin: '4px 0' }}>{t(isOfBytes ? 'signals.noneOfBytes' : 'signals.none')}</p>
                 {span.at === undefined && !isOfBytes && (
                   <>
                     <p style={{ margin: '0 0 8px' }}>{t('signals.noneHint')}</p>
@@ -139,14 +141,19 @@ function Signals({ namespace, service, isOfBytes }: { namespace: string; service
   )
 }
 
-/** One line: health, and what its document says of it. */
-function Facts({ service }: { service: Service }) {
+/** One line: health, what is spoken to it, and what its document says of it. */
+function Facts({ service, spoken }: { service: Service; spoken: readonly Spoken[] }) {
   const { t } = useTranslation()
   const { owner, docs_url: docs, description } = service.spec as Record<string, string | undefined>
   const link = docs && /^https?:\/\//.test(docs) ? docs : undefined
   return (
     <div style={{ display: 'flex', flexWrap: 'wrap', gap: 16, marginBottom: 12 }}>
       <Status health={healthOf(service)}>{t(`health.${healthOf(service)}`)}</Status>
+      {spoken.length > 0 && (
+        <span>
+          {t('services.speaks')}: {spoken.map((one) => t(`map.protocol.${one}`)).join(' · ')}
+        </span>
+      )}
       {owner && (
         <span>
           {t('services.owner')}: {owner}
