@@ -151,6 +151,10 @@ class TcpCaller(Side):
         passage.connected()
         self._service = service
         plan, relay = passage.plan, self._listener.relay
+        if self._judged_by is not plan:
+            self._judged_by = None  # then it was not known yet where it is led
+            if self.judge(self._carriage.tables.tables):
+                return
         if plan.bytes_per_s:
             for side in (self, service):
                 side.pace = Pace(side, plan.bytes_per_s, relay.wheel, relay.now)

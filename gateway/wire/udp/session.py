@@ -261,6 +261,7 @@ class Session:
         else:
             refusal = plan.standing.refusal(self.exchange, plan.title)
             self._plan = plan
+            self.exchange.plan = plan.route  # whose word holds for the next instance it is moved to
         if refusal is None:
             return ""
         self.exchange.mark(refusal.flag)

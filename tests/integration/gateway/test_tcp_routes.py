@@ -446,3 +446,27 @@ async def test_a_connection_that_waits_for_its_turn_is_judged_as_well() -> None:
                 await asyncio.wait_for(end.read(), 10.0)
         writer.close()
         waiting[1].close()
+
+
+async def test_a_connection_that_finds_its_instance_after_it_was_judged_is_judged_by_that_as_well() -> None:
+    """Two services: what one's AccessPolicy says of him is only asked when it is known that he is led there."""
+    one = policy(bulkhead={"max_requests": 1, "max_pending": 5})
+    rules = [{"action": "deny", "from": [{"cidr": ["127.0.0.2/32"]}]}]
+    deny = {"targets": [{"service": "db"}], "default": "allow", "rules": rules}
+    leads = tcp_route(destinations=[{"service": "db"}, {"service": "other", "weight": 0}])
+    async with serving(echo(b"a")) as port:
+        services = [running("db", "1", port=port), running("other", "1", port=port)]
+        async with carrying(*services, one, listener(), leads) as place:
+            place.open()
+            reader, writer = await place.connect()
+            assert await asyncio.wait_for(reader.readexactly(1), 10.0) == b"a"
+            waiting = await place.connect(local_addr=("127.0.0.2", 0))
+            await until(lambda: len(place.contexts["bytes"].connections) == 2, what="two connections")
+            place.gateway.apply(document("AccessPolicy", "a", deny))
+            writer.close()
+            await until(lambda: len(place.gateway.lines) == 2, what="two lines")
+            line = next(each for each in place.gateway.lines if each["peer"] == "127.0.0.2")
+            assert (line["reason"], line["policy"]) == ("denied", "AccessPolicy default/a")
+            with pytest.raises(ConnectionResetError):
+                await asyncio.wait_for(waiting[0].read(), 10.0)
+            waiting[1].close()
