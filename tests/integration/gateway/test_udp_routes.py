@@ -260,3 +260,24 @@ async def test_a_newer_revision_ends_sessions_that_it_does_not_allow() -> None:
         line = (await on.ended(3))[-1]
         assert (line["peer"], line["reason"], line["policy"]) == ("127.0.0.1", "no_route", "listener game")
         assert not on.receiver.sessions
+
+
+async def test_a_session_is_moved_by_the_word_of_the_revision_that_let_it_be() -> None:
+    failover = document("TrafficPolicy", "f", {"targets": [{"service": "game"}], "failover": [{"service": "spare"}]})
+    rules = [{"action": "deny", "from": [{"cidr": ["127.0.0.2/32"]}]}]
+    deny = {"targets": [{"service": "spare"}], "default": "allow", "rules": rules}
+    spare = DatagramService(named(b"spare"))
+    try:
+        there = running("spare", "s", port=spare.port)
+        async with instances("a") as game, datagrams(*game, there, failover, route()) as (on, sources):
+            kept, denied = sources.one(), sources.one("127.0.0.2")
+            assert [await each.ask(b"1") for each in (kept, denied)] == [b"a 1", b"a 1"]
+            on.gateway.apply(document("AccessPolicy", "a", deny))
+            on.gateway.judging.beat()
+            on.gateway.apply(left("game", "a"))
+            assert await kept.ask(b"3") == b"spare 3"
+            denied.send(b"3")
+            await until(lambda: any(each.refusal for each in on.receiver.sessions.values()), what="a refusal")
+            assert len(spare.heard) == 1
+    finally:
+        spare.close()
