@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from gateway.relay.call import Call
 
 WRITE_STALL_S: Final = 30.0  # without a byte taken by the upstream
-UNTOLD_S: Final = 1.0  # of silence, after which a service is left that could not be told that the caller has left
+# Of a side by TLS that cannot be told that the other one has ended: so long it may be silent with an answer under way.
+UNTOLD_S: Final = 1.0
 
 
 class Attempt:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.exchange import NEVER, Exchange, Reply
+from gateway.relay.attempt import UNTOLD_S
 from gateway.relay.forwarding import is_in
 from gateway.relay.passage import TCP, no_request, no_route_for
 from gateway.relay.patient_passage import PatientPassage
@@ -28,8 +29,6 @@ from gateway.wire.proxy_protocol import Told, proxy_head
 from gateway.wire.tcp.side import Pace, Side
 from meshway.certificates import CertificateFault
 
-# Of a side by TLS that cannot be told that the other one has ended: so long it may be silent with an answer under way.
-UNTOLD_S: Final = 1.0
 _NO_REQUEST: Final = no_request(TCP)
 _log = logging.getLogger("meshway.gateway.tcp")
 
