@@ -59,7 +59,8 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     from_s, to_s: when the first and the last began, seconds since 1970; 0: none was recorded. secrets_left_out: of the
     recorded, those with headers that are not kept, which rules may ask for. differences_left_out: groups beyond the
     largest. callers: addresses of those whose calls would fare otherwise, at most MOST_CALLERS. whole_from_s: every
-    call that began since then is among them, seconds since 1970; 0: of no span is that so.
+    call that began since then is among them, seconds since 1970; 0: of no span is that so. from_disk: of the gateways,
+    those of which a worker did not tell in time what it holds in memory, so their last calls are a sample as well.
     """
 
     gateways: list[str]
@@ -73,6 +74,7 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     differences: list[Difference] = []
     differences_left_out: int = 0
     callers: list[str] = []
+    from_disk: list[str] = []
 
 
 def some_of(examples: Iterable[Example]) -> list[Example]:
@@ -110,6 +112,7 @@ def merged(told: list[Rehearsal]) -> Rehearsal:
         differences=ordered[:MOST_GROUPS],
         differences_left_out=sum(one.differences_left_out for one in told) + max(len(ordered) - MOST_GROUPS, 0),
         callers=list(dict.fromkeys(caller for one in told for caller in one.callers))[:MOST_CALLERS],
+        from_disk=[name for one in told for name in one.from_disk],
     )
 
 

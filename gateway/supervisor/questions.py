@@ -176,7 +176,8 @@ class Questions:
             return {"error": refused}
         node = self._host.settings.node_name
         told = rehearse(Rehearsed(today, now), Rehearsed(proposed, then), calls, node)
-        return msgspec.to_builtins(msgspec.structs.replace(told, whole_from_s=whole_from_s))
+        from_disk = [] if recent else [node]
+        return msgspec.to_builtins(msgspec.structs.replace(told, whole_from_s=whole_from_s, from_disk=from_disk))
 
     def now_held(self) -> Held:
         """On the loop: nothing of it changes any more."""

@@ -1,6 +1,6 @@
 """`rehearse`: what recorded calls would get by documents that are not applied."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -61,6 +61,8 @@ def rehearse(
 
 def lines_of(told: Item) -> Iterator[str]:
     """For people."""
+    if told.get("from_disk"):
+        yield from_disk_line(told["from_disk"])
     if not told["recorded"]:
         yield f"no call was recorded in that time by {', '.join(told['gateways'])}"
         return
@@ -79,6 +81,11 @@ def lines_of(told: Item) -> Iterator[str]:
     if told.get("secrets_left_out"):
         count = told["secrets_left_out"]
         yield f"! {count} came with credentials or cookies, which are not kept: rules that ask for them see none"
+
+
+def from_disk_line(gateways: Sequence[str]) -> str:
+    """Of whom the last calls may be missing."""
+    return f"! {', '.join(gateways)}: a worker did not tell its last calls in time, a sample from disk was taken; ask again"
 
 
 def difference_lines(each: Item) -> Iterator[str]:

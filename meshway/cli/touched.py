@@ -7,7 +7,7 @@ import msgspec
 
 from meshway.cli.failure import CliError
 from meshway.cli.numbers import effect_line
-from meshway.cli.rehearse import WORDS, difference_lines
+from meshway.cli.rehearse import WORDS, difference_lines, from_disk_line
 
 if TYPE_CHECKING:
     from meshway.cli.registry_client import RegistryClient
@@ -41,6 +41,8 @@ def touched_lines(
 def lines_of(told: Mapping[str, Any], last: str) -> Iterator[str]:
     """told: a Rehearsal. A summary, then those that would be refused."""
     differences = told.get("differences", [])
+    if told.get("from_disk"):
+        yield from_disk_line(told["from_disk"])
     if not told["recorded"]:
         yield f"no call was recorded in the last {last}"
         return

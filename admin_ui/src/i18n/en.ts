@@ -823,6 +823,7 @@ export const en = {
     about: 'Run the recorded calls of the last hour through the tables of today and through those with this change.',
     action: 'Rehearse the last hour',
     summary: '{{calls}} calls were run; {{same}} fare the same.',
+    from_disk: '{{gateways}}: a worker did not tell its last calls in time, a sample from disk was taken. Ask again.',
     calls: 'Calls',
     becomes: 'Becomes',
     refused: 'refused',

@@ -816,6 +816,7 @@ export const zhCN: Catalogue = {
     about: '将最近一小时记录的调用分别通过当前的表和含此更改的表。',
     action: '预演最近一小时',
     summary: '预演了 {{calls}} 次调用；{{same}} 次结果相同。',
+    from_disk: '{{gateways}}：有工作进程未及时报告最近的调用，改用磁盘上的样本。请重试。',
     calls: '调用次数',
     becomes: '变为',
     refused: '被拒绝',

@@ -53,6 +53,9 @@ export function RehearsalPanel({ rehearse }: { rehearse: () => Promise<Foreseen>
               same: number(rehearsal.same, i18n.language),
             })}
           </p>
+          {rehearsal.from_disk && rehearsal.from_disk.length > 0 && (
+            <p>{t('rehearsal.from_disk', { gateways: rehearsal.from_disk.join(', ') })}</p>
+          )}
           {rehearsal.differences && rehearsal.differences.length > 0 && (
             <DataTable
               label={t('rehearsal.title')}

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -91,7 +93,8 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(folder: Path) -> AsyncIterator[Shop]:
+async def shop(folder: Path, program: str = "") -> AsyncIterator[Shop]:
+    """program: what the gateway runs before it serves."""
     async with AsyncExitStack() as stack:
         registry = await stack.enter_async_context(running_registry(folder / "registry"))
         one = RecordingUpstream(pieces_of=lambda _: [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1"])
@@ -101,7 +104,9 @@ async def shop(folder: Path) -> AsyncIterator[Shop]:
         applied = await registry.call("POST", "/v1/apply", DOCUMENTS.encode(), "Content-Type: application/yaml")
         assert applied.status == 200, applied
         url = f"http://127.0.0.1:{registry.port}"
-        gateway = await stack.enter_async_context(GatewayProcess(folder, url, workers=1))
+        made = GatewayProcess(folder, url, workers=1)
+        made.program = program
+        gateway = await stack.enter_async_context(made)
         await gateway.wait_for_revision(applied.json["revision"])
         (folder / "shop.yaml").write_text(DOCUMENTS)
         yield Shop(registry, gateway, one, folder)
@@ -334,3 +339,30 @@ async def test_a_burst_is_rehearsed_whole_though_the_disk_gets_a_sample(tmp_path
         rehearsal = told.json["rehearsal"]
         assert (rehearsal["recorded"], rehearsal["calls"], rehearsal["same"]) == (400, 400, 400)
         assert 0.0 < rehearsal["whole_from_s"] <= rehearsal["from_s"]
+
+
+async def test_it_is_said_where_a_worker_does_not_tell_its_calls_and_the_disk_is_asked(tmp_path: Path) -> None:
+    sooner = "import gateway.supervisor.questions as questions; questions.RECENT_WITHIN_S = 0.3\n"
+    async with shop(tmp_path, sooner) as running:
+        gateway = running.gateway
+        await gateway.client.get(gateway.edge, headers={"Host": "nobody.example"})
+        await until(lambda: any((gateway.data / "log" / "recorded").glob("calls-*")), what="a call on disk")
+        (running.folder / "new.yaml").write_text(NEW_ROUTE)
+        url = f"http://127.0.0.1:{running.registry.port}"
+
+        async def asked(*arguments: str) -> Ended:
+            return await asyncio.to_thread(
+                meshway, *arguments, "-f", "new.yaml", env={"MESHWAY_URL": url}, cwd=running.folder
+            )
+
+        (worker,) = await gateway.worker_pids()
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            told, short = await asyncio.gather(asked("rehearse"), asked("diff"))
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        said = "! gw-1: a worker did not tell its last calls in time, a sample from disk was taken; ask again"
+        assert said in told.out, told
+        assert "1 recorded calls of 1" in told.out
+        assert said in short.err, short
+        assert "sample from disk" not in (await asked("rehearse")).out
