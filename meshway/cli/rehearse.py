@@ -85,7 +85,8 @@ def lines_of(told: Item) -> Iterator[str]:
 
 def from_disk_line(gateways: Sequence[str]) -> str:
     """Of whom the last calls may be missing."""
-    return f"! {', '.join(gateways)}: a worker did not tell its last calls in time, a sample from disk was taken; ask again"
+    names = ", ".join(gateways)
+    return f"! {names}: a worker did not tell its last calls in time, a sample from disk was taken; ask again"
 
 
 def difference_lines(each: Item) -> Iterator[str]:
