@@ -33,6 +33,7 @@ from gateway.upstream.shared_pool import SharedPool
 from gateway.wire.http1.client import IDENTIFYING, make_connector
 from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.http2.client import make_shared_connector
+from gateway.wire.http2.codec import CONNECTION_WINDOW
 from gateway.wire.http2.server import Http2Connection
 from gateway.wire.http2.upstream import speaking
 from gateway.wire.listener_context import ConnectionLimits, ListenerContext
@@ -180,11 +181,11 @@ async def compiled_gateway(
     lookup: Lookup = looked_up,
     crosses_namespaces: bool = False,
     log_folder: Path | None = None,
+    window: int = CONNECTION_WINDOW,
 ) -> AsyncIterator[CompiledGateway]:
-    """log_folder: where it logs as a worker does, and tells of single calls; None: nowhere.
-
-    random: in [0, 1), of shares, picks and backoffs. lost: why nobody tells what other gateways have counted.
-    lookup: of hosts outside."""
+    """log_folder: where it logs as a worker does, and tells of single calls; None: nowhere. random: in
+    [0, 1), of shares, picks and backoffs. lost: why nobody tells what other gateways have counted. lookup: of hosts
+    outside. window: of answers by HTTP/2."""
     loop, now = asyncio.get_running_loop(), LeapingClock()
     if log_folder is not None and counters is None:
         counters = Counters(log_folder / "counters")
@@ -192,7 +193,7 @@ async def compiled_gateway(
     secrets = SecretRing()
     contexts = UpstreamContexts(secrets, lambda: compiler.tables.trust, lambda: gateway.serving.identity)
     outside = OutsideHosts(now, lookup)
-    shared_pool = SharedPool(make_shared_connector(loop, contexts=contexts, outside=outside), wheel, now)
+    shared_pool = SharedPool(make_shared_connector(loop, contexts=contexts, outside=outside, window=window), wheel, now)
     own = make_connector(loop, contexts=contexts, outside=outside)
     pool = Pool(speaking(own, shared_pool, HeadLimits(), response_lines(drop=IDENTIFYING)), wheel, now)
 

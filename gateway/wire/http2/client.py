@@ -11,7 +11,7 @@ from gateway.exchange import NEVER
 from gateway.upstream.cluster_settings import OpeningSettings
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import OutsideHosts
-from gateway.wire.http2.codec import REFUSED_STREAM, ClientCodec, H2Fault
+from gateway.wire.http2.codec import CONNECTION_WINDOW, REFUSED_STREAM, ClientCodec, H2Fault
 from gateway.wire.interfaces import AnswerEvents, Timer
 from gateway.wire.multiplexed.messages import NO_ERROR, Allowing, Body, Ended, Event, Fields, Head, Interim, Trailers
 from gateway.wire.opening import Opener
@@ -237,13 +237,17 @@ class H2ClientProtocol(asyncio.Protocol):
 
 
 def make_shared_connector(
-    loop: asyncio.AbstractEventLoop, *, contexts: UpstreamContexts | None = None, outside: OutsideHosts | None = None
+    loop: asyncio.AbstractEventLoop,
+    *,
+    contexts: UpstreamContexts | None = None,
+    outside: OutsideHosts | None = None,
+    window: int = CONNECTION_WINDOW,
 ) -> "SharedConnector":
-    """As `make_connector` of HTTP/1.1."""
+    """As `make_connector` of HTTP/1.1. window: of each connection, bytes."""
     opener = Opener(loop, contexts, outside, ALPN)
 
     def made() -> H2ClientProtocol:
-        return H2ClientProtocol(loop, ClientCodec())
+        return H2ClientProtocol(loop, ClientCodec(window))
 
     def connect(
         endpoint: Endpoint,

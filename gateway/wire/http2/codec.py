@@ -155,16 +155,16 @@ class H2Codec:
 
 
 class ClientCodec(H2Codec):
-    """The half that calls."""
+    """The half that calls. window: bytes of all answers together that may come unread."""
 
     __slots__ = ("_is_left",)
 
-    def __init__(self) -> None:
+    def __init__(self, window: int = CONNECTION_WINDOW) -> None:
         super().__init__(ngh2.Connection(ngh2.Role.CLIENT, _CALLING))
         self._connection.initiate_connection(
             {ngh2.Setting.ENABLE_PUSH: 0, ngh2.Setting.MAX_HEADER_LIST_SIZE: MAX_FIELD_SECTION}
         )
-        self._connection.set_local_window_size(CONNECTION_WINDOW)
+        self._connection.set_local_window_size(window)
         self._is_left = False
 
     @property

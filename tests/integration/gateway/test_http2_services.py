@@ -13,7 +13,7 @@ from gateway.exchange import MESH
 from gateway.relay.attempt import WRITE_STALL_S
 from gateway.relay.call import Call
 from gateway.relay.deadline import TICK_S
-from gateway.wire.http2 import codec
+from gateway.wire.http2.codec import REFUSED_STREAM
 from gateway.wire.multiplexed.stream import HIGH_WATER
 from meshway.tasks import spawn
 from tests.parts.changes import document, edge_route, running, to
@@ -71,11 +71,8 @@ async def test_a_service_that_only_announces_is_not_listened_to_forever() -> Non
         assert gateway.lines[1]["flag"] == "UPE"
 
 
-async def test_answers_that_were_held_up_as_they_broke_off_leave_room_for_others(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_answers_that_were_held_up_as_they_broke_off_leave_room_for_others() -> None:
     """The window of the connection is of all calls."""
-    monkeypatch.setattr(codec, "CONNECTION_WINDOW", 256 * 1024)
     filled: list[tuple[ServedConnection, int]] = []
 
     def on_request(connection: ServedConnection, stream: int, fields: Fields) -> None:
@@ -86,7 +83,7 @@ async def test_answers_that_were_held_up_as_they_broke_off_leave_room_for_others
             connection.fill(stream)
             filled.append((connection, stream))
 
-    async with Http2Service(on_request).running() as service, shop(service.port) as gateway:
+    async with Http2Service(on_request).running() as service, shop(service.port, window=256 * 1024) as gateway:
         for number in range(1, 9):
             async with calling(gateway.port) as caller:
                 caller.takes = False
@@ -186,7 +183,7 @@ async def test_what_is_left_by_the_service_goes_elsewhere_and_what_it_looked_at_
             held.append((connection, stream))
         elif path_of(fields) == b"/refused" and len(service.connections) == 1 and connection.resets == []:
             connection.resets.append(stream)
-            connection.h2.reset_stream(stream, codec.REFUSED_STREAM)
+            connection.h2.reset_stream(stream, REFUSED_STREAM)
         elif path_of(fields) == b"/left" and connection is service.connections[0]:
             connection.h2.close_connection(last_stream_id=stream - 2)
         else:
