@@ -36,17 +36,11 @@ export function ExplainPage() {
       ),
   })
   const set = (part: Partial<Question>) => setQuestion((now) => ({ ...now, ...part }))
-  const listener = question.listener ? ` --listener ${question.listener}` : ''
   const isUnnamed = UNNAMED.includes(question.method)
   const isNameless = NAMELESS.includes(question.method)
-  const asked = isNameless ? '' : question.url || (isUnnamed ? '' : 'http://books.default.mesh/')
-  const caller = question.as ? ` --as ${question.as}` : ''
   return (
     <>
-      <PageHead
-        title={t('nav.explain')}
-        command={`meshway explain ${question.method}${asked && ` ${asked}`}${listener}${caller}`}
-      />
+      <PageHead title={t('nav.explain')} command={commandOf(question)} />
       <p style={{ maxWidth: 640, marginTop: 0 }}>{t('explain.about')}</p>
       <form
         style={{ display: 'grid', gap: 12, maxWidth: 720, marginBottom: 16 }}
@@ -108,6 +102,16 @@ export function ExplainPage() {
       {ask.data && <Answer explanation={ask.data} />}
     </>
   )
+}
+
+/** The same question in a shell. */
+export function commandOf(question: Omit<Question, 'headers'>): string {
+  const example = question.method === 'CONNECT' ? 'db.default.mesh:5432' : 'http://books.default.mesh/'
+  const named = question.url || (UNNAMED.includes(question.method) ? '' : example)
+  const url = NAMELESS.includes(question.method) ? '' : named
+  const listener = question.listener && `--listener ${question.listener}`
+  const caller = question.as && `--as ${question.as}`
+  return ['meshway explain', question.method, url, listener, caller].filter(Boolean).join(' ')
 }
 
 /** Those that every gateway has, then documents' own. */

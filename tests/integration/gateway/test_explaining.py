@@ -72,6 +72,46 @@ spec: {targets: [{service: books}], rules: [{action: deny, to: [{path: {exact: /
 """
 
 
+BYTES = """
+apiVersion: meshway/v1
+kind: Service
+metadata: {name: books}
+spec:
+  ports: [{name: main, port: 5432, protocol: tcp}]
+  subsets: [{name: v1, match: {version: v1}}, {name: v2, match: {version: v2}}]
+---
+apiVersion: meshway/v1
+kind: Listener
+metadata: {name: postgres, namespace: mesh}
+spec: {port: 5432, protocol: tcp}
+---
+apiVersion: meshway/v1
+kind: Listener
+metadata: {name: by-name, namespace: mesh}
+spec: {port: 8443, protocol: tls}
+---
+apiVersion: meshway/v1
+kind: Listener
+metadata: {name: game, namespace: mesh}
+spec: {port: 7777, protocol: udp}
+---
+apiVersion: meshway/v1
+kind: TcpRoute
+metadata: {name: pg}
+spec: {listeners: [postgres], source: [192.0.2.0/24], destinations: [{service: books}]}
+---
+apiVersion: meshway/v1
+kind: TlsRoute
+metadata: {name: passed}
+spec: {listeners: [by-name], hosts: [db.example], destinations: [{service: books}]}
+---
+apiVersion: meshway/v1
+kind: UdpRoute
+metadata: {name: world}
+spec: {listeners: [game], destinations: [{service: books}]}
+"""
+
+
 @dataclass
 class Shop:
     """Two instances of books, v1 at `one`, and a gateway with one worker."""
@@ -366,3 +406,26 @@ async def test_it_is_said_where_a_worker_does_not_tell_its_calls_and_the_disk_is
         assert "1 recorded calls of 1" in told.out
         assert said in short.err, short
         assert "sample from disk" not in (await asked("rehearse")).out
+
+
+async def test_connections_and_datagrams_are_told_by_the_command_as_calls_are(tmp_path: Path) -> None:
+    async with shop(tmp_path) as running:
+        (tmp_path / "bytes.yaml").write_text(BYTES)
+        for question, route in (
+            (("TCP", "--listener", "postgres", "--address", "192.0.2.1"), "default/pg"),
+            (("TLS", "db.example", "--listener", "by-name"), "default/passed"),
+            (("UDP", "--listener", "game"), "default/world"),
+            (("CONNECT", "books.default.mesh:5432"), "default/implicit:books"),
+        ):
+            ended = await running.command(*question, "-f", "bytes.yaml")
+            assert ended.code == 0, ended
+            assert f"✓ {route}" in ended.out, ended.out
+            assert "→ default/books b" in ended.out, ended.out
+        for question, word in (
+            (("TCP", "--listener", "postgres", "--address", "10.0.0.1"), "no TcpRoute of listener postgres"),
+            (("TLS", "other.example", "--listener", "by-name"), "no TlsRoute of listener by-name"),
+            (("CONNECT", "books.default.mesh:22"), "books.default.mesh:22 is none"),
+        ):
+            ended = await running.command(*question, "-f", "bytes.yaml")
+            assert ended.code == 1, ended
+            assert word in ended.out, ended.out
