@@ -28,6 +28,19 @@ class PassageOwner(Protocol):
         """It will not be: it is to be closed, and ended."""
 
 
+class _Nobody:
+    """Has what is over: without the circle both are freed at once."""
+
+    def connect(self, cluster: Cluster, endpoint: Endpoint, now: float) -> None:
+        pass
+
+    def refused(self, reply: Reply) -> None:
+        pass
+
+
+_NOBODY: Final = _Nobody()
+
+
 class PatientPassage(Passage):
     """plan: of its route. relay: clock and chance."""
 
@@ -39,7 +52,8 @@ class PatientPassage(Passage):
     def __init__(self, relay: Relay, exchange: Exchange, plan: ConnectionPlan, owner: PassageOwner) -> None:
         super().__init__(exchange)
         exchange.plan = plan.route
-        self._relay, self._owner = relay, owner
+        self._relay = relay
+        self._owner: PassageOwner = owner
         self._in_line: Cluster | None = None
         self._is_counted = False
         self._is_trying = False  # an endpoint counts it as in flight
@@ -176,7 +190,7 @@ class PatientPassage(Passage):
 
     def leave(self) -> None:
         """It is over, whatever it came to; called once."""
-        self.is_over = True
+        self.is_over, self._owner = True, _NOBODY
         exchange = self.exchange
         cluster, endpoint = exchange.cluster, exchange.endpoint
         if self._is_trying and cluster is not None and endpoint is not None:

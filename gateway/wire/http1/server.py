@@ -119,7 +119,7 @@ class ServerProtocol(AnsweringSide):
             call.on_gone()
         self._forget_timers()
         self._buffer = b""
-        self._body = None
+        self._body = self._tunnel = None
 
     def _forget_timers(self) -> None:
         self._watch.due = self.timer.due = NEVER

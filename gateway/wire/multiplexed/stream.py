@@ -103,7 +103,7 @@ class Stream:
 
     def on_gone(self) -> None:
         """Nobody waits for the answer any more."""
-        call, self.call = self.call, None
+        call, self.call, self._tunnel = self.call, None, None
         self._watch.due = self.timer.due = NEVER
         self._watch.owner = self.timer.owner = None
         self.is_pending = self.is_open = self._wants_pause = False

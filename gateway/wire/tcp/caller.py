@@ -326,6 +326,10 @@ class TcpCaller(Side):
             self._passage.leave()
         listener.relay.finish(exchange, listener.now())
         self._leave_listener()
+        self.part()
+        if service is not None:
+            self._service = None
+            service.part()
 
     def _leave_listener(self) -> None:
         self._listener.leave(self, self._peer, is_limited=self._is_limited)

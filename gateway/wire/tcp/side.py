@@ -33,6 +33,22 @@ class Carrier(Protocol):
         """It is gone. exc: it was cut."""
 
 
+class _Nobody:
+    """Carries what is over: without the circle both sides are freed at once."""
+
+    def moved(self) -> None:
+        pass
+
+    def ended(self, side: "Side") -> None:
+        pass
+
+    def lost(self, side: "Side", exc: Exception | None) -> None:
+        pass
+
+
+_NOBODY: Final = _Nobody()
+
+
 class Pace:
     """Holds a side to so many bytes a second."""
 
@@ -150,6 +166,10 @@ class Side(asyncio.Protocol):
         elif not self._is_reading:
             self._is_reading = True
             transport.resume_reading()
+
+    def part(self) -> None:
+        """It is over for its carrier, and for the other side."""
+        self._carrier, self.other, self.pace = _NOBODY, None, None
 
     def close(self) -> None:
         """When what is to be sent was taken."""
