@@ -1,6 +1,7 @@
 """HTTP/2 before programs of others: h2spec against the listeners, gRPC's own interop client and server (Go) through the
 gateway. Wants Go; `make interop`."""
 
+import json
 import os
 import re
 import shutil
@@ -31,6 +32,13 @@ CASES: Final = (
     "timeout_on_sleeping_server", "cancel_after_begin", "cancel_after_first_response", "custom_metadata",
     "status_code_and_message", "special_status_message", "unimplemented_method", "unimplemented_service",
 )  # fmt: skip
+
+LOADED: Final = 20_000
+PROTO: Final = """syntax = "proto3";
+package grpc.testing;
+message Empty {}
+service TestService { rpc EmptyCall(Empty) returns (Empty); }
+"""
 
 
 def built(package: str, name: str) -> Path:
@@ -155,3 +163,31 @@ def test_the_go_client_of_grpc_finds_its_server_through_the_gateway(tmp_path: Pa
         mesh.close()
         behind.stop()
     assert failed == {}
+
+
+def test_ghz_finds_no_error_under_load(tmp_path: Path) -> None:
+    ghz = built("github.com/bojand/ghz/cmd/ghz@latest", "ghz")
+    server = built("google.golang.org/grpc/interop/server@latest", "grpc-server")
+    proto = tmp_path / "load.proto"
+    proto.write_text(PROTO)
+    port = free_port()
+    behind = Process([str(server), f"-port={port}"], tmp_path / "server.out")
+    mesh = Mesh(tmp_path, 1, "--dns-port", "0")
+    try:
+        mesh.apply(documents(port, "http2"))
+        load = ["-n", str(LOADED), "-c", "100", "--connections=4", "-O", "json", "--insecure"]
+        what = [f"--proto={proto}", "--call=grpc.testing.TestService.EmptyCall", "-d", "{}"]
+        told = subprocess.run(
+            [str(ghz), *load, *what, mesh.edge.rpartition("/")[2]],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
+        ).stdout
+    finally:
+        mesh.close()
+        behind.stop()
+    said = json.loads(told)
+    assert (said["count"], said["statusCodeDistribution"], said["errorDistribution"]) == (LOADED, {"OK": LOADED}, {})
+    latencies = {each["percentage"]: each["latency"] / 1e6 for each in said["latencyDistribution"]}
+    print(f"\nghz: {LOADED} calls, {said['rps']:.0f}/s, p50 {latencies[50]:.1f} ms, p99 {latencies[99]:.1f} ms")
