@@ -18,6 +18,7 @@ from gateway.wire.interfaces import Address, Downstream, Timer
 from gateway.wire.listener_context import ListenerContext, StreamLimits
 from gateway.wire.multiplexed.connect_stream import ConnectStream
 from gateway.wire.multiplexed.fields import trailer_block
+from gateway.wire.multiplexed.grpc_reply import is_grpc
 from gateway.wire.multiplexed.messages import RESETS, Body, Ended, Event, Fields, Leaving, Request, Trailers
 from gateway.wire.multiplexed.request_reader import FieldsReader
 from gateway.wire.multiplexed.stream import Stream
@@ -249,8 +250,9 @@ class MultiplexedConnection:
         else:
             call.start(first, ended, b"")
             if not ended and stream.call is call:
-                plan, limits = exchange.plan, listener.limits
-                stream.watch_body(limits.body_rate if plan is None else max(limits.body_rate, plan.body_rate))
+                rate = 0 if _is_conversation(exchange) else listener.limits.body_rate
+                plan = exchange.plan
+                stream.watch_body(rate if plan is None else max(rate, plan.body_rate))
 
     def _connect(self, stream: Stream, call: Call, first: bytes) -> None:
         listener = self.listener
@@ -348,3 +350,10 @@ class MultiplexedConnection:
         has_more = len(waiting) < len(pending) or bool(self.pending)
         self.pending += waiting
         return has_more
+
+
+def _is_conversation(exchange: Exchange) -> bool:
+    """gRPC to a service that is called by streams: whoever listens may be silent, within his route's idle time. To
+    another service each call takes a connection, so only the content type would have to be claimed to hold many."""
+    cluster = exchange.cluster
+    return cluster is not None and cluster.opening.sharing is not None and is_grpc(exchange)

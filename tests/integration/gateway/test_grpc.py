@@ -9,7 +9,9 @@ import grpc
 import pytest
 
 from gateway.exchange import MESH
+from gateway.relay.deadline import TICK_S
 from meshway.snapshot import Change
+from tests.integration.gateway.test_decisions import saying
 from tests.parts.changes import document, edge_route, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
@@ -62,6 +64,42 @@ async def test_streams_of_messages_go_each_way_and_both_at_once() -> None:
             assert await talk.read() == word.upper()
         await talk.done_writing()
         assert await talk.read() == grpc.aio.EOF
+
+
+async def _spans_pass(gateway: CompiledGateway) -> None:
+    """In each of which the edge wants 1,000 bytes of a body."""
+    for _ in range(3):
+        gateway.leap(11.0)
+        await asyncio.sleep(2 * TICK_S)
+
+
+async def test_who_says_little_and_listens_is_not_cut() -> None:
+    async with shop() as (_, gateway, channel):
+        talk = channel.stream_stream("/shop.Books/Talk")(timeout=60)
+        await talk.write(b"a")
+        assert await talk.read() == b"A"
+        await _spans_pass(gateway)
+        await talk.write(b"b")
+        assert await talk.read() == b"B"
+        await talk.done_writing()
+        assert await talk.read() == grpc.aio.EOF
+
+
+async def test_the_content_type_of_grpc_holds_no_connection_of_a_service_of_http1() -> None:
+    service = saying("b")
+    async with service.running():
+        route = document("Route", "r", edge_route(to("books"), hosts=["*"]))
+        async with (
+            compiled_gateway(running("books", "b-1", port=service.port), route) as gateway,
+            calling(gateway.port) as caller,
+        ):
+            fields = [*head(b"POST", b"/"), (b"content-type", b"application/grpc"), (b"content-length", b"100")]
+            stream = caller.begin(fields, ended=False)
+            await until(lambda: len(service.raw) == 1, what="the request at the service")
+            await _spans_pass(gateway)
+            await until(lambda: gateway.lines, what="its line")
+            assert (gateway.lines[0]["reason"], gateway.lines[0]["bytes_in"]) == ("request_timeout", 0)
+            assert (await caller.answer(stream)).fields[b"grpc-status"]
 
 
 async def test_a_status_that_is_not_ok_comes_through_with_its_words() -> None:
