@@ -103,7 +103,13 @@ class H2ClientProtocol(asyncio.Protocol):
         self._streams.pop(number, None)
         self._codec.send(number, b"", ended=True)
         self._flush_soon()
-        self._loop.call_later(LINGER_S, self._codec.reset, number)
+        self._loop.call_later(LINGER_S, self._lingered, number)
+
+    def _lingered(self, number: int) -> None:
+        if not self._is_over:
+            self._codec.reset(number)
+            self._flush_soon()
+            self._end_if_done()
 
     def cancel(self, number: int, *, is_open: bool = False) -> None:
         if self._streams.pop(number, None) is not None or is_open:
@@ -223,8 +229,12 @@ class H2ClientProtocol(asyncio.Protocol):
     def _flush(self) -> None:
         """As far as the socket takes it: what is made is its, what waits is each request's own."""
         self._is_flush_due = False
-        while not self._is_over and not self._is_write_paused and (data := self._codec.take(AT_ONCE)):
-            self._transport.write(data)
+        transport, codec = self._transport, self._codec
+        while not self._is_over and not self._is_write_paused and not transport.is_closing():
+            data = codec.take(AT_ONCE)
+            if not data:
+                break
+            transport.write(data)  # a write that fails closes it at once, and tells of it later
         if self._is_over or not self._writing:
             return
         writing, self._writing = self._writing, {}

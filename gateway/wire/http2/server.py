@@ -152,7 +152,7 @@ class Http2Connection(MultiplexedConnection):
     def _end_by_fault(self) -> None:
         """The last word goes out, if there is room for it."""
         self._is_over = True
-        if not self._is_write_paused:
+        if not self._is_write_paused and not self._transport.is_closing():
             self._transport.write(self._codec.take(AT_ONCE))
         self._give_up_streams()
         self._transport.close()
@@ -185,6 +185,8 @@ class Http2Connection(MultiplexedConnection):
             data = codec.take(AT_ONCE)
             if data:
                 transport.write(data)
+                if transport.is_closing():  # the write failed, which is told later
+                    return
             elif not self._settle():
                 break
         try:

@@ -4,9 +4,13 @@ import asyncio
 import struct
 from typing import cast
 
+import pytest
+
+from gateway.wire.http2 import client
 from gateway.wire.http2.client import AT_ONCE, H2ClientProtocol
 from gateway.wire.http2.codec import ClientCodec
 from gateway.wire.multiplexed.messages import Fields
+from tests.parts.conditions import until
 
 REQUEST = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/a"), (b":authority", b"a.example")]
 SETTINGS = struct.pack("!I", 0)[1:] + b"\x04\0" + struct.pack("!I", 0)
@@ -41,6 +45,14 @@ class Full(asyncio.Transport):
         self.unsent, self.is_cut = 0, True
 
 
+class Failing(Full):
+    """Its first write fails, which closes it; then, as uvloop's, it takes no other."""
+
+    def write(self, data: object) -> None:
+        assert not self.is_cut
+        self.is_cut = True
+
+
 class Waiting:
     """An `AnswerEvents`."""
 
@@ -66,6 +78,13 @@ class Waiting:
 
     def on_lost(self, kind: str, detail: str) -> None:
         self.lost.append((kind, detail))
+
+
+class Sending(Waiting):
+    """One whose request is on its way."""
+
+    def on_written(self, unsent: int) -> None:
+        """What is left of it."""
 
 
 async def test_one_who_asks_for_answers_and_takes_none_is_cut_off() -> None:
@@ -100,3 +119,33 @@ async def test_one_who_takes_what_he_gets_may_ask_on() -> None:
         protocol.resume_writing()
     assert (transport.is_cut, waiting.lost, protocol.running) == (False, [], 1)
     assert transport.most > 0
+
+
+async def test_nothing_is_written_after_a_write_that_failed() -> None:
+    loop = asyncio.get_running_loop()
+    faults: list[object] = []
+    loop.set_exception_handler(lambda _, context: faults.append(context))
+    protocol, waiting = H2ClientProtocol(loop, ClientCodec()), Sending()
+    transport = Failing(protocol)
+    protocol.connection_made(transport)
+    protocol.begin(REQUEST, b"x" * 60_000, waiting, ended=False)
+    protocol.begin(REQUEST, b"x" * 60_000, waiting, ended=False)
+    await asyncio.sleep(0)
+    assert transport.is_cut
+    protocol.begin(REQUEST, b"", waiting)
+    await asyncio.sleep(0)
+    assert faults == []
+    protocol.connection_lost(None)
+    assert len(waiting.lost) == 3
+
+
+async def test_one_that_is_retired_ends_with_its_last_tunnel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "LINGER_S", 0.0)
+    protocol, waiting = H2ClientProtocol(asyncio.get_running_loop(), ClientCodec()), Waiting()
+    transport = Full(protocol)
+    protocol.connection_made(transport)
+    number = protocol.begin(REQUEST, b"", waiting, ended=False)
+    protocol.retire()
+    protocol.finish(number)
+    assert not transport.is_cut  # what was said last is to be taken
+    await until(lambda: transport.is_cut)
