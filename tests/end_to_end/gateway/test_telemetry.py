@@ -25,10 +25,11 @@ from tests.parts.secrets import api_key, kept
 # What the registry tells, and no gateway but for two.
 OF_THE_REGISTRY = set(re.findall(r"\b(meshway_[a-z_]+)", (ROOT / "registry/api/metrics.py").read_text()))
 OF_BOTH = {"meshway_documents_refused", "meshway_feed_lag_revisions"}
-# Told once there was a datagram, a WebSocket or a call of gRPC, of which there is none here.
+# Told once there was a datagram, a WebSocket, a call of gRPC or a connection that may not stay: there is none here.
 OF_OTHER_PROTOCOLS = set(
     re.findall(
-        r"\bmeshway_(?:grpc|udp|upgraded|websocket)_[a-z_]+", (ROOT / "gateway/telemetry/prometheus.py").read_text()
+        r"\bmeshway_(?:connections_revoked|grpc|udp|upgraded|websocket)_[a-z_]+",
+        (ROOT / "gateway/telemetry/prometheus.py").read_text(),
     )
 )
 CHECKED = {"health_check": {"type": "http", "path": "/up", "interval": "1s", "timeout": "0.5s", "unhealthy_after": 1}}
