@@ -116,6 +116,9 @@ class H3Codec:
             if number in self._over or number >= self._until:
                 self._turn_away(number, len(data), ended=ended)
                 return []
+            if not self._quic.can_send(number):  # he has said before that he wants no answer
+                self._turn_away(number, len(data), ended=ended)
+                return [Ended(number, frames.REQUEST_INCOMPLETE)]
             incoming = self._incoming[number] = _Incoming()
             self._next = max(self._next, number + 4)
         try:
@@ -207,7 +210,10 @@ class H3Codec:
         if isinstance(kind, bytes):
             read = read_varint(kind + data, 0)
             if read is None:
-                self._kinds[number] = kind + data
+                if ended:  # it said nothing (§6.2)
+                    self._kinds.pop(number, None)
+                else:
+                    self._kinds[number] = kind + data
                 return []
             data = (kind + data)[read[1] :]
             kind = self._begin_one_way(number, read[0])

@@ -223,6 +223,24 @@ async def test_streams_that_come_to_nothing_end_the_connection() -> None:
         assert attacker.closed == frames.EXCESSIVE_LOAD
 
 
+async def test_who_wants_no_answer_before_he_asks_reaches_no_service_and_holds_nothing() -> None:
+    async with (
+        ScriptedUpstream(answering(OK)).running() as service,
+        http3_wire(service.port) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        (connection,) = gateway.context.connections
+        for _ in range(3):
+            stream = caller.raw(b"")
+            caller.quic.stop_stream(stream, frames.REQUEST_CANCELLED)
+            caller.transmit()
+            await caller.until(lambda of=caller.answers[stream]: of.reset is not None)
+            caller.raw(headers(GET), ended=True, stream=stream)
+        assert (await caller.answer(caller.begin(GET))).status == 200
+        await until(lambda: not connection.is_busy, what="no stream that is left")
+        assert len(service.received) == 1
+
+
 async def test_no_more_requests_run_at_once_than_allowed_and_the_others_come_after() -> None:
     go, running, most = asyncio.Event(), 0, 0
 

@@ -197,6 +197,16 @@ def test_a_stream_that_was_reset_before_it_began_counts_as_one() -> None:
     assert on.codec.receive(StopSendingReceived(9, 4)) == []  # of one that is over, perhaps
 
 
+def test_a_request_whose_answer_was_not_wanted_before_it_began_is_none() -> None:
+    on = Bench()
+    on.quic.given_up[0] = frames.REQUEST_CANCELLED  # as QUIC itself answers the word to stop
+    assert on.codec.receive(StopSendingReceived(error_code=frames.REQUEST_CANCELLED, stream_id=0)) == []
+    assert on.take(headers(GET)) == [Ended(0, frames.REQUEST_INCOMPLETE)]
+    assert on.take(b"x") == []
+    assert on.take(b"", ended=True) == []
+    assert on.quic.credited[0] == len(headers(GET)) + 1
+
+
 def test_after_the_last_word_nothing_new_is_taken_and_what_was_is() -> None:
     on = Bench()
     on.take(headers(POST))
@@ -213,6 +223,14 @@ def test_who_says_goodbye_leaves() -> None:
     on = Bench()
     assert on.take(CONTROL, stream=2) == []
     assert on.take(encode_frame(frames.GOAWAY, b"\x00"), stream=2) == [Leaving(0, 0)]
+
+
+def test_streams_that_end_before_they_say_what_they_are_leave_nothing_behind() -> None:
+    on = Bench()
+    for stream, begun in ((2, b""), (6, b"\x40")):
+        on.take(begun, stream=stream)
+        assert on.take(b"", ended=True, stream=stream) == []
+    assert on.codec._kinds == {}
 
 
 def test_streams_that_nobody_knows_are_passed_over() -> None:
