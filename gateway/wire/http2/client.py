@@ -41,6 +41,7 @@ class H2ClientProtocol(asyncio.Protocol):
         self._loop, self._codec = loop, codec
         self._streams: dict[int, AnswerEvents] = {}
         self._writing: dict[int, AnswerEvents] = {}  # those with something that waits to be written
+        self._lingering: set[int] = set()  # finished by us, and not taken or answered yet
         self._is_flush_due = self._is_write_paused = False
         self._is_retired = self._is_over = False
         self.answers: AnswerReader | None = None
@@ -101,12 +102,16 @@ class H2ClientProtocol(asyncio.Protocol):
 
     def finish(self, number: int) -> None:
         self._streams.pop(number, None)
+        if self._is_over or not number:
+            return
         self._codec.send(number, b"", ended=True)
         self._flush_soon()
+        self._lingering.add(number)
         self._loop.call_later(LINGER_S, self._lingered, number)
 
     def _lingered(self, number: int) -> None:
-        if not self._is_over:
+        if number in self._lingering and not self._is_over:
+            self._lingering.discard(number)
             self._codec.reset(number)
             self._flush_soon()
             self._end_if_done()
@@ -178,6 +183,7 @@ class H2ClientProtocol(asyncio.Protocol):
             if heard is not None:
                 heard.on_trailers(event.fields)
         elif isinstance(event, Ended):
+            self._lingering.discard(event.stream)
             heard = self._streams.pop(event.stream, None)
             if heard is None:
                 return
@@ -214,7 +220,7 @@ class H2ClientProtocol(asyncio.Protocol):
         self._answer_asking()
 
     def _end_if_done(self) -> None:
-        if self._streams or self._is_over or not (self._is_retired or not self._codec.can_begin):
+        if self._streams or self._lingering or self._is_over or not (self._is_retired or not self._codec.can_begin):
             return
         self._codec.leave()
         self._lose("reset", "")

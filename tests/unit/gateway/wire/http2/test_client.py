@@ -4,6 +4,7 @@ import asyncio
 import struct
 from typing import cast
 
+import ngh2
 import pytest
 
 from gateway.wire.http2 import client
@@ -149,3 +150,51 @@ async def test_one_that_is_retired_ends_with_its_last_tunnel(monkeypatch: pytest
     protocol.finish(number)
     assert not transport.is_cut  # what was said last is to be taken
     await until(lambda: transport.is_cut)
+
+
+class Pipe(Full):
+    """To a service in this process, which takes at once what it gets."""
+
+    def __init__(self, protocol: H2ClientProtocol) -> None:
+        super().__init__(protocol)
+        self.service = ngh2.Connection(ngh2.Role.SERVER, ngh2.Configuration(auto_window_update=False))
+        self.service.initiate_connection({})
+        self.heard: list[ngh2.Event] = []
+        self._waiting = b""
+
+    def write(self, data: object) -> None:
+        self._waiting += cast(bytes, data)
+
+    async def pass_on(self) -> None:
+        """All that is on the way, to and fro."""
+        for _ in range(50):
+            await asyncio.sleep(0)
+            data, self._waiting = self._waiting, b""
+            if data:
+                self.service.receive_data(data)
+            for event in self.service.events():
+                self.heard.append(event)
+                if isinstance(event, ngh2.DataReceived) and event.data:
+                    self.service.acknowledge_received_data(len(event.data), event.stream_id)
+            answer = self.service.data_to_send(1 << 20)
+            if answer and not self.is_cut:
+                self._protocol.data_received(answer)
+
+
+async def test_what_a_tunnel_said_last_arrives_though_its_connection_is_retired() -> None:
+    protocol = H2ClientProtocol(asyncio.get_running_loop(), ClientCodec())
+    pipe = Pipe(protocol)
+    protocol.connection_made(pipe)
+    number = protocol.begin(REQUEST, b"", Sending(), ended=False)
+    await pipe.pass_on()
+    protocol.retire()
+    protocol.send(number, b"x" * 200_000, ended=False)  # more than a window
+    protocol.finish(number)
+    await pipe.pass_on()
+    bodies = [event for event in pipe.heard if isinstance(event, ngh2.DataReceived)]
+    assert sum(len(event.data) for event in bodies) == 200_000
+    assert bodies[-1].end_stream
+    assert not pipe.is_cut
+    pipe.service.send_response(number, [(b":status", b"200")], end_stream=True)
+    await pipe.pass_on()
+    assert pipe.is_cut
