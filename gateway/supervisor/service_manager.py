@@ -56,8 +56,11 @@ class ServiceManager:
         self._tell("STOPPING=1\nSTATUS=drains")
 
     def succeeded_by(self, pid: int) -> None:
-        """Another process has the place; this one is not missed when it ends."""
-        self._tell(f"MAINPID={pid}")
+        """Another process has the place; this one is not missed when it ends, and says nothing more: a reload that ends
+        late would take the place back. pid: 0 = not known."""
+        if pid:
+            self._tell(f"MAINPID={pid}")
+        self.manager = Manager()
 
     async def watch(self) -> None:
         """A sign of life, as long as the loop turns. Until cancelled; at once where nobody wants any."""

@@ -142,8 +142,7 @@ class Succession:
             of.keep_files()
 
         def leave(channel: Channel, pid: int) -> None:
-            if pid:
-                of.service_manager.succeeded_by(pid)
+            of.service_manager.succeeded_by(pid)
             spawn(self._leave(channel), name="leave to another supervisor")
 
         self._handing = HandingOver(

@@ -204,7 +204,6 @@ class Supervisor:
             spawn(self.keys.run(), name="fetch keys of token issuers"),
             spawn(self.certificates.run(), name="read the files of certificates"),
             spawn(self.listeners.run(), name="bind the listeners of documents"),
-            spawn(self.service_manager.watch(), name="tell the service manager that the loop turns"),
         ]
         self._alone = [spawn(self.reporter.run(), name="report to the registry")]
         self.keep_files()
@@ -217,6 +216,7 @@ class Supervisor:
                 self._succession.listen(lock, admin)
                 # Two that renew it would each write a folder that the other one believes to be its own.
                 self._alone.append(spawn(self.own_certificate.run(), name="keep the gateway's own certificate"))
+                self._alone.append(spawn(self.service_manager.watch(), name="tell the service manager of turns"))
                 self._on_changed()
             await self._has_ended.wait()
         finally:
@@ -236,7 +236,8 @@ class Supervisor:
 
     def reload(self) -> None:
         """Files are read anew, and workers take the place of workers."""
-        self.service_manager.reloading()
+        if self._succession.has_place:
+            self.service_manager.reloading()
         self.certificates.wake()
         self.slots.reload()
 

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ from tests.parts.ports import free_port
 
 GET = head(b"GET", b"/", NAME.encode(), b"https")
 SOURCES = 10
+PEER = struct.Struct("3i")  # pid, uid, gid
 
 
 @asynccontextmanager
@@ -163,19 +165,31 @@ async def test_whose_worker_died_after_a_take_over_believes_the_new_one_that_his
 async def test_a_service_manager_hears_who_serves_and_who_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
         ear.bind(str(tmp_path / "notify"))
-        ear.settimeout(20.0)
+        ear.setblocking(False)
+        ear.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+        monkeypatch.setenv("WATCHDOG_USEC", "100000")
+        told: list[dict[str, str]] = []
+        signs: list[tuple[str, str]] = []  # of life: the main process, and whose it is
+        main = ""
+
+        def hear() -> None:
+            nonlocal main
+            text, ancillary, _, _ = ear.recvmsg(4096, socket.CMSG_SPACE(PEER.size))
+            said = dict(line.split("=", 1) for line in text.decode().split("\n"))
+            if "WATCHDOG" in said:
+                signs.append((main, str(PEER.unpack(ancillary[0][2])[0])))
+            else:
+                told.append(said)
+                main = said.get("MAINPID", main)
 
         async def heard(word: str) -> dict[str, str]:
             """The next that is told, but for signs of life."""
-            while True:
-                text = await asyncio.to_thread(ear.recv, 4096)
-                said = dict(line.split("=", 1) for line in text.decode().split("\n"))
-                if "WATCHDOG" not in said:
-                    assert word in said, said
-                    return said
+            await until(lambda: told, within_s=20.0, what=word)
+            assert word in told[0], told
+            return told.pop(0)
 
+        asyncio.get_running_loop().add_reader(ear, hear)
         async with PlainService("books") as books, Feed() as feed:
             feed.commit(running("books", "b1", port=books.port))
             async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
@@ -191,4 +205,8 @@ async def test_a_service_manager_hears_who_serves_and_who_goes(tmp_path: Path, m
                 assert pids == {str(gateway.process.pid)}
                 assert await asyncio.to_thread(before.popen.wait, 40) == 0
                 assert json.loads(gateway.ready_file.read_text())["pid"] == gateway.process.pid
+                mains = {str(before.popen.pid), str(gateway.process.pid)}
             await heard("STOPPING")
+        asyncio.get_running_loop().remove_reader(ear)
+        assert {of for _, of in signs} == mains
+        assert [sign for sign in signs if sign[0] and sign[0] != sign[1]] == []  # the main process's alone

@@ -30,12 +30,24 @@ def test_it_is_told_of_each_turn_of_a_life(ear: socket.socket) -> None:
     said = heard(ear)
     assert said["RELOADING"] == "1"
     assert int(said["MONOTONIC_USEC"]) > 0
-    manager.succeeded_by(17)
-    assert heard(ear) == {"MAINPID": "17"}
     manager.stopping()
     assert heard(ear)["STOPPING"] == "1"
     ear.close()
     manager.stopping()  # it is gone, which is nobody's fault
+
+
+@pytest.mark.parametrize("pid", [17, 0])
+async def test_whose_place_is_taken_says_so_and_nothing_more(ear: socket.socket, pid: int) -> None:
+    manager = ServiceManager(Manager(ear.getsockname(), 0.02))
+    manager.succeeded_by(pid)
+    if pid:
+        assert heard(ear) == {"MAINPID": "17"}
+    manager.ready("at r7")  # a reload was under way
+    manager.reloading()
+    await asyncio.wait_for(manager.watch(), 5.0)
+    ear.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        ear.recv(4096)
 
 
 async def test_signs_of_life_come_twice_as_often_as_they_are_wanted(ear: socket.socket) -> None:
