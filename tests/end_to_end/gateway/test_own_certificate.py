@@ -6,7 +6,9 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -50,6 +52,28 @@ class HastyRegistry(Registry):
 
 class HastyGateway(GatewayProcess):
     program = _HASTY
+
+
+# Renews again and again, and says who does.
+_EAGER = """
+import os, time
+from meshway.client import certificate, identity_calls
+_renew = identity_calls.renew
+def renew(*asked):
+    print(os.getpid(), "renews", flush=True)
+    return _renew(*asked)
+identity_calls.renew = renew
+certificate.renewal_at = lambda *_: time.time() + 0.1
+"""
+
+
+class EagerGateway(GatewayProcess):
+    program = _EAGER
+
+    def renewers(self) -> list[int]:
+        """Pids, one after another, however often each."""
+        lines = [line.split() for line in self.text().splitlines() if line.endswith(" renews")]
+        return [int(pid) for pid, _ in groupby(words[0] for words in lines)]
 
 
 @pytest.fixture
@@ -158,6 +182,30 @@ async def test_a_gateway_enrols_once_and_shows_its_certificate_without_the_regis
     page = (await gateway.client.get(f"{gateway.admin}/metrics")).text
     assert 'meshway_certificate_not_after_seconds{certificate="identity"}' in page
     assert "PRIVATE KEY" not in gateway.text() + page
+
+
+@pytest.mark.soak
+async def test_of_two_generations_the_one_that_has_the_place_renews_the_certificate(tmp_path: Path) -> None:
+    registry = await asyncio.to_thread(Registry, tmp_path)
+    try:
+        registry.client.post("/v1/identity/authority", json={}).raise_for_status()
+        made = registry.client.post("/v1/identity/enrolments", json={"subject": "gateway/gw-1"}).json()
+        (tmp_path / "token").write_text(made["token"])
+        how: dict[str, Any] = {"enrol_token_file": str(tmp_path / "token"), "worker": {"drain_s": 1.0}}
+        gateway = EagerGateway(tmp_path, registry.url, workers=1, **how)
+        async with gateway:
+            await until(gateway.renewers, within_s=30.0, what="the first renewal")
+            port = int(gateway.mesh.rpartition(":")[2])
+            _, idle = await asyncio.open_connection("127.0.0.1", port)  # so that the old one drains for a while
+            before = await gateway.take_over()
+            assert await asyncio.to_thread(before.popen.wait, 20) == 0
+            assert gateway.process is not None
+            mine = gateway.process.pid
+            await until(lambda: gateway.renewers()[-1] == mine, within_s=30.0, what="a renewal by the new one")
+            assert gateway.renewers() == [before.pid, mine]
+            idle.close()
+    finally:
+        await asyncio.to_thread(registry.close)
 
 
 async def test_leaf_intermediate_and_root_are_rotated_under_load_without_a_failed_call(
