@@ -29,6 +29,7 @@ from gateway.relay.forwarding import Forwarding
 from gateway.wire.entrance import Entrance
 from gateway.wire.http3.faults import Faults
 from gateway.wire.http3.link import Link, Place
+from gateway.wire.http3.own_sockets import OwnSockets
 from gateway.wire.http3.quic import CID_BYTES, ResetTokens, ServedQuic, Shown, configuration
 from gateway.wire.http3.server import Http3Connection
 from gateway.wire.http3.shown import ShownPairs
@@ -72,7 +73,7 @@ class Endpoint:
         self._shaking: dict[Link, None] = {}  # the oldest first
         self._resets_from = self._resets = 0.0
         self._is_open = self._is_draining = False
-        self._own: dict[Place, socket.socket] = {}  # while it drains: of one caller each
+        self._own = OwnSockets(loop, accepting, self._read)
         self._local = _known(accepting.getsockname())
         # It says each packet that it drops, and who connects: that is for who debugs QUIC.
         logging.getLogger("quic").setLevel(logging.ERROR)
@@ -99,7 +100,7 @@ class Endpoint:
 
     def _send(self, data: bytes, peer: Place) -> None:
         try:
-            self._own.get(peer, self._socket).sendto(data, peer)
+            self._own.of(peer).sendto(data, peer)
         except OSError:  # full, or nobody is there: QUIC sends again what is not acknowledged
             return
 
@@ -240,15 +241,12 @@ class Endpoint:
         if link in self._shaking:
             del self._shaking[link]
             self._count(True)
-        own = self._own.get(link.place)
-        if own is not None and all(each.place != link.place for each in self._links.values()):
-            self._let_go(link.place, own)
+        self._own.leave(link)
 
     # The end.
 
     def drain(self, *, is_last: bool) -> None:
-        """Where the next worker reads the socket, this one does no more: what runs goes on by sockets of its own, one a
-        caller, which the system prefers to the one that is for all."""
+        """Where the next worker reads the socket, this one does no more: what runs goes on by sockets of its own."""
         for link in tuple(self._shaking):
             link.drop()
         if self._is_draining or not self._is_open:
@@ -258,28 +256,8 @@ class Endpoint:
             return
         self._is_open = False
         self._loop.remove_reader(self._socket)
-        for peer in {link.place for link in self._links.values()}:
-            try:
-                own = self._connected(peer)
-            except OSError as error:
-                _log.info(
-                    "%s: %s stays without his datagrams: %s", self.listener.name, peer[0], error.strerror or error
-                )
-                continue
-            self._own[peer] = own
-            self._loop.add_reader(own, self._read, own)
-
-    def _connected(self, peer: Place) -> socket.socket:
-        own = socket.socket(self._socket.family, socket.SOCK_DGRAM)
-        try:
-            own.setblocking(False)
-            own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            own.bind(self._socket.getsockname())
-            own.connect(peer)
-        except OSError:
-            own.close()
-            raise
-        return own
+        for peer, error in self._own.open(self._links.values()):
+            _log.info("%s: %s stays without his datagrams: %s", self.listener.name, peer[0], error.strerror or error)
 
     def close(self) -> None:
         """For good, with the socket."""
@@ -288,14 +266,8 @@ class Endpoint:
             self._loop.remove_reader(self._socket)
         for link in set(self._links.values()):
             link.drop()
-        for peer, own in tuple(self._own.items()):
-            self._let_go(peer, own)
+        self._own.close()
         self._socket.close()
-
-    def _let_go(self, peer: Place, own: socket.socket) -> None:
-        del self._own[peer]
-        self._loop.remove_reader(own)
-        own.close()
 
 
 def _known(place: Place) -> Address | None:

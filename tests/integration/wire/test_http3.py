@@ -384,6 +384,7 @@ async def test_draining_lets_calls_end_and_takes_those_that_are_on_their_way() -
             assert (await caller.answer(slow)).status == 200
             assert await caller.ended() == frames.NO_ERROR
             assert new.h3 is None  # nobody reads
+        await until(lambda: not gateway.endpoint._own._opened, what="the end of the caller's own socket")
 
 
 async def test_a_call_of_grpc_goes_through_and_is_refused_in_its_own_words() -> None:
