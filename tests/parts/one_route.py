@@ -1,11 +1,13 @@
 """One route to one cluster, without documents: what the relay needs and nothing of the compiler."""
 
 import random as chance
+import time
 from collections.abc import Callable
 
 from gateway.balancing.round_robin import RoundRobin
-from gateway.exchange import NEVER, Exchange
+from gateway.exchange import NEVER
 from gateway.plan import HedgePlan, Parts, RequestFilter, ResponseFilter, RetryPlan, RoutePlan, Settle, WebSocketPlan
+from gateway.routing.table import Candidate, HostRoutes, Hosts, PathNode, Tables
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.cluster_settings import (
     BalancingSettings,
@@ -116,16 +118,9 @@ def plan(
     )
 
 
-class OneRoute:
-    """Stands in for the tables: everything below `/none` has no route, the rest has the plan."""
-
-    revision = 1
-
-    def __init__(self, route: RoutePlan) -> None:
-        self.plan = route
-
-    def as_written(self, exchange: Exchange) -> tuple[bytes, bytes] | None:
-        return None
-
-    def match(self, exchange: Exchange) -> RoutePlan | None:
-        return None if exchange.path.startswith(b"/none") else self.plan
+def one_route(route: RoutePlan | None) -> Tables:
+    """What is below `/none` has no route, the rest has the plan, on either listener. None: nothing has a route."""
+    root = PathNode(() if route is None else (Candidate((), route),))
+    root.children[b"none"] = PathNode()
+    hosts = Hosts({}, {}, HostRoutes({}, root))
+    return Tables(1, hosts, hosts, {}, {}, set(), Parts(now=time.monotonic, random=chance.random))

@@ -21,7 +21,7 @@ from gateway.wire.interfaces import Address, Timer, Upstream, UpstreamEvents
 from meshway.http1.head import HeadLimits, RequestReader, ResponseReader
 from meshway.http1.message import ResponseHead
 from tests.parts.clock import ManualClock
-from tests.parts.one_route import OneRoute, cluster, endpoint, plan
+from tests.parts.one_route import cluster, endpoint, one_route, plan
 
 Told = tuple[object, ...]
 
@@ -184,9 +184,9 @@ class Playbook:
         self.finished: list[tuple[Exchange, float]] = []
         self.pool = Pool(self._open, self.wheel, self.clock)
         self.cluster = self.make_cluster(*self.endpoints, now=self.clock)
-        route = OneRoute(self.make_plan(self.cluster))
+        self.holder = TablesHolder(one_route(self.make_plan(self.cluster)))
         self.relay = Relay(
-            TablesHolder(route),  # type: ignore[arg-type]  # a table of one route
+            self.holder,
             self.pool,
             self.wheel,
             self.clock,

@@ -23,7 +23,7 @@ from gateway.wire.http2.server import Http2Connection
 from gateway.wire.listener_context import ConnectionLimits, ListenerContext, StreamLimits
 from gateway.wire.places import Places
 from tests.parts.conditions import until
-from tests.parts.one_route import OneRoute, cluster, endpoint, plan, retry_plan
+from tests.parts.one_route import cluster, endpoint, one_route, plan, retry_plan
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PATIENCE_S = 20.0
@@ -166,7 +166,7 @@ async def wire(
     endpoints = [endpoint(port, "abcdefgh"[at]) for at, port in enumerate(ports)]
     target = make_cluster(*endpoints, now=now)
     finished: list[Exchange] = []
-    tables = TablesHolder(OneRoute(make_plan(target)))  # type: ignore[arg-type]  # a table of one route
+    tables = TablesHolder(one_route(make_plan(target)))
     relay = Relay(tables, pool, wheel, now, lambda exchange, _: finished.append(exchange))
     context = ListenerContext(
         face,

@@ -8,7 +8,7 @@ from gateway.exchange import Reply
 from gateway.plan import ComparePlan, MirrorPlan, RoutePlan
 from gateway.relay.mirror import MAX_BODY, MOST_RUNNING, CopiedBody
 from gateway.upstream.cluster import Cluster
-from tests.parts.one_route import cluster, endpoint, plan, retry_plan
+from tests.parts.one_route import cluster, endpoint, one_route, plan, retry_plan
 from tests.parts.playbook import FakeUpstream, Playbook
 
 
@@ -122,7 +122,7 @@ def test_what_a_filter_refuses_is_not_copied() -> None:
 def test_a_share_is_drawn_for_each_call() -> None:
     book = MirroredBook()  # chance is 1/2
     book.share = 0.5
-    book.relay.holder.tables.plan = book.make_plan(book.cluster)  # type: ignore[union-attr]
+    book.holder.tables = one_route(book.make_plan(book.cluster))
     book.request()
     assert len(book.openings) == 1
 

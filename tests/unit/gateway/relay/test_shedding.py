@@ -9,18 +9,11 @@ from gateway.routing.table import TablesHolder
 from gateway.upstream.criticality import SHARES
 from tests.parts.calls import call
 from tests.parts.exchanges import plan
-
-
-class OneTable:
-    def __init__(self, told: RoutePlan | None) -> None:
-        self.plan = told
-
-    def match(self, _: Exchange) -> RoutePlan | None:
-        return self.plan
+from tests.parts.one_route import one_route
 
 
 def shedding(told: RoutePlan | None, level: int) -> Shedding:
-    made = Shedding(TablesHolder(OneTable(told)), lambda: 0.5)  # type: ignore[arg-type]  # a table of one route
+    made = Shedding(TablesHolder(one_route(told)), lambda: 0.5)
     made.level = level
     return made
 
@@ -75,9 +68,8 @@ def test_a_call_of_no_route_stays_one() -> None:
 def test_refusing_plans_are_made_once_a_rule_and_their_number_is_bounded() -> None:
     shed = shedding(of(b"default"), DEFAULT)
     assert shed.match(call()) is shed.match(call())
-    table = shed._holder.tables
     for _ in range(MOST_PLANS + 5):
-        table.plan = of(b"default")  # type: ignore[attr-defined]  # OneTable
+        shed._holder.tables = one_route(of(b"default"))
         shed.match(call())
     assert len(shed._plans) <= MOST_PLANS
     shed.forget()

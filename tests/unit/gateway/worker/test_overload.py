@@ -12,6 +12,7 @@ from gateway.upstream.pool import Pool
 from gateway.wire.listener_context import ListenerContext
 from gateway.wire.places import Places
 from gateway.worker.overload import HOLD_S, REFUSED, SHED, STALLED, Overload, give_back, resident_bytes, worst_but_one
+from tests.parts.one_route import one_route
 
 MIB = 1 << 20
 SETTINGS = OverloadSettings(memory=100 * MIB, lag_soft_s=0.05, lag_hard_s=0.2)
@@ -30,7 +31,7 @@ class Bench:
         self.turns: list[bool] = []
         self.closed_idle = self.shrunk = 0
         self.counters = Counters(folder / "w0")
-        holder = TablesHolder(None)  # type: ignore[arg-type]  # nothing is matched here
+        holder = TablesHolder(one_route(None))
         wheel = TimerWheel(0.0)
         pool = Pool(_no_connector, wheel, time.monotonic)  # type: ignore[arg-type]  # never asked
         relay = Relay(holder, pool, wheel, time.monotonic, lambda exchange, now: None)

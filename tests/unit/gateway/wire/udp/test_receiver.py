@@ -13,7 +13,7 @@ from gateway.relay.deadline import TICK_S, TimerWheel
 from gateway.relay.relay import Relay
 from gateway.routing.session_plan import SessionPlan
 from gateway.routing.standing import Standing
-from gateway.routing.table import Tables, TablesHolder
+from gateway.routing.table import TablesHolder
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Pool
@@ -23,7 +23,7 @@ from gateway.wire.udp.receiver import UdpReceiver
 from tests.parts.clock import LeapingClock
 from tests.parts.conditions import until
 from tests.parts.datagrams import DatagramService, Sources, named
-from tests.parts.one_route import cluster, endpoint, plan
+from tests.parts.one_route import cluster, endpoint, one_route, plan
 from tests.parts.ports import free_port
 
 
@@ -38,8 +38,7 @@ class Bench:
         for each in self.endpoints:
             each.clusters = (self.cluster,)
         self.ended: list[Exchange] = []
-        self.tables = Tables.__new__(Tables)
-        self.tables.sessions = {}
+        self.tables = one_route(None)
         self.holder = TablesHolder(self.tables)
         relay = Relay(self.holder, Pool(_no_connection, self.wheel, self.now), self.wheel, self.now, self._finish)
         self.listener = ListenerContext(EDGE, relay, b"meshway-test", name="game", spoken="udp")
