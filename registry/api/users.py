@@ -15,7 +15,7 @@ from registry.api.answers import actor_of, answer, caller_of
 from registry.federation.federation import PERSON
 from registry.manners.json_text import decoder_of
 from registry.manners.query import query_of
-from registry.people.accounts import refuse_weak
+from registry.people.password_rules import refuse_weak
 from registry.people.sessions import SessionShown
 from registry.people.users import LinkMade, UserShown
 from registry.rights.bindings import BindingShown

@@ -6,7 +6,6 @@ Every comparison of a password, also with that of nobody, takes the same; and ea
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -15,26 +14,13 @@ from meshway.identity import Principal
 from meshway.passwords import OF_PEOPLE, PasswordWork, nobody
 from meshway.problem import FieldError, Problem, invalid_request, soon
 from meshway.sealing import SealBroken
+from registry.people.account_writes import ChangePassword, ChangeTotp, SetUp, void_link
 from registry.people.cookies import csrf_of, new_text
-from registry.people.sessions import SHOWN_ID, Opened, end_sessions_of, held_now, wrong_credentials
+from registry.people.password_rules import refuse_weak
+from registry.people.sessions import Opened, wrong_credentials
 from registry.people.totp import new_secret, shown_secret, step_of, uri_of
-from registry.people.users import end_links_of
 from registry.revisions.acts import Actor
-from registry.revisions.draft import OfPeople
-from registry.rights.bindings import put_binding, told
-from registry.rights.records import (
-    LINK,
-    SESSION,
-    USER,
-    Binding,
-    Link,
-    Session,
-    User,
-    digest_of,
-    encode,
-    read,
-)
-from registry.rights.token import Grant
+from registry.rights.records import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,15 +29,10 @@ if TYPE_CHECKING:
     from registry.people.sessions import Sessions
     from registry.people.throttle import Throttle
     from registry.people.users import Users
-    from registry.revisions.draft import Draft
     from registry.revisions.revisions import Revisions
-    from registry.rights.records import Carrier
+    from registry.rights.records import Carrier, User
 
-MIN_PASSWORD: Final = 12
-MAX_PASSWORD: Final = 256
-_LEAST_LETTERS: Final = 5
 _NOBODY: Final = nobody(OF_PEOPLE)
-_BYTES: Final = 800
 _T = TypeVar("_T")
 
 
@@ -135,7 +116,7 @@ class Accounts:
             raise invalid_request(message, (FieldError(path="name", code="missing", message=message),))
         refuse_weak(password, named)
         hashed = await self.hashed(password)
-        await self._revisions.submit(_SetUp(actor, digest_of(token), named, hashed, self._wall()))
+        await self._revisions.submit(SetUp(actor, digest_of(token), named, hashed, self._wall()))
         return named
 
     async def change_password(
@@ -145,7 +126,7 @@ class Accounts:
         refuse_weak(new, user.name, "new_password")
         await self._proved(user.name, old, "", actor.address, actor.action, is_needed=False)
         hashed, text = await self.hashed(new), new_text(carrier)
-        write = _ChangePassword(actor, user, session, digest_of(text), hashed, self._wall())
+        write = ChangePassword(actor, user, session, digest_of(text), hashed, self._wall())
         until = await self._revisions.submit(write)
         return Opened(text=text, csrf=csrf_of(text), until=until)
 
@@ -156,7 +137,9 @@ class Accounts:
                 409, "totp_on", "Codes are asked for", detail="an app tells codes already", mend="remove it first"
             )
         secret = new_secret()
-        await self._revisions.submit(_Totp(actor, user, {"totp_offered": self._sealed(secret, user.name)}, "offer"))
+        await self._revisions.submit(
+            ChangeTotp(actor, user, {"totp_offered": self._sealed(secret, user.name)}, "offer")
+        )
         return TotpOffered(secret=shown_secret(secret), uri=uri_of(secret, user.name))
 
     async def take_totp(self, user: User, code: str, actor: Actor) -> None:
@@ -169,10 +152,10 @@ class Accounts:
             raise self._refused(actor)
         self._throttle.succeeded(user.name, actor.address)
         fields = {"totp": user.totp_offered, "totp_offered": b"", "totp_step": step}
-        await self._revisions.submit(_Totp(actor, user, fields, "on"))
+        await self._revisions.submit(ChangeTotp(actor, user, fields, "on"))
 
     async def drop_totp(self, user: User, actor: Actor) -> None:
-        await self._revisions.submit(_Totp(actor, user, {"totp": b"", "totp_offered": b""}, "off"))
+        await self._revisions.submit(ChangeTotp(actor, user, {"totp": b"", "totp_offered": b""}, "off"))
 
     def _take(self, account: str, actor: Actor) -> None:
         """As Throttle.take; who is held off stands in the audit log. Raises Problem 429."""
@@ -239,124 +222,6 @@ class Accounts:
             return self._sealing.unseal(sealed, _associated(name))
         except SealBroken:
             raise _keyless() from None
-
-
-class _SetUp(msgspec.Struct, OfPeople, frozen=True):
-    actor: Actor
-    link: str
-    name: str
-    hashed: str
-    now: float
-
-    @property
-    def size(self) -> int:
-        return _BYTES
-
-    def judge(self, draft: Draft) -> None:
-        record = draft.people_of(LINK).get(self.link)
-        link = read(draft.people_of(LINK), self.link, Link)
-        if record is None or link is None or self.now >= (record.until or 0.0):
-            raise void_link()
-        user = read(draft.people_of(USER), self.name, User)
-        if link.user:
-            if user is None or user.is_disabled:
-                raise void_link()
-            changes = [{"op": "set_password", "user": self.name}]
-        else:
-            user, changes = self._first_admin(draft, user)
-        changed = msgspec.structs.replace(user, hash=self.hashed, must_change=False, mark=secrets.token_hex(8))
-        draft.put_person(USER, self.name, encode(changed))
-        end_links_of(draft, link.user, self.now)
-        end_sessions_of(draft, self.name, self.now)
-        draft.acts.wrote(self.actor, 0, (), changes)
-
-    def _first_admin(self, draft: Draft, user: User | None) -> tuple[User, list[dict[str, str]]]:
-        if user is not None:
-            raise Problem(409, "name_taken", "Name taken", detail=f"there is a user {self.name} already")
-        by = self.actor.principal
-        made = User(name=self.name, mark="", created_at=self.now, created_by=by)
-        binding = Binding(kind="user", subject=self.name, grant=Grant("admin"), created_at=self.now, created_by=by)
-        put_binding(draft, binding)
-        return made, [{"op": "create", "user": self.name}, told("bind", binding)]
-
-
-class _ChangePassword(msgspec.Struct, OfPeople, frozen=True):
-    """user: as he was when the old password was compared. session: the caller's; the answer is when it is over."""
-
-    actor: Actor
-    user: User
-    session: str
-    new_session: str
-    hashed: str
-    now: float
-
-    @property
-    def size(self) -> int:
-        return _BYTES
-
-    def judge(self, draft: Draft) -> float:
-        user = read(draft.people_of(USER), self.user.name, User)
-        session = read(draft.people_of(SESSION), self.session, Session)
-        if user is None or user.mark != self.user.mark or user.is_disabled or session is None:
-            raise wrong_credentials()
-        mark = secrets.token_hex(8)
-        changed = msgspec.structs.replace(user, hash=self.hashed, must_change=False, mark=mark)
-        draft.put_person(USER, user.name, encode(changed))
-        end_sessions_of(draft, user.name, self.now)
-        end_links_of(draft, user.name, self.now)
-        goes_on = msgspec.structs.replace(session, mark=mark, held=held_now(draft, session), confirmed_at=self.now)
-        draft.put_person(SESSION, self.new_session, encode(goes_on), session.until)
-        changes = [{"op": "change_password", "user": user.name, "session": self.new_session[:SHOWN_ID]}]
-        draft.acts.wrote(self.actor, 0, (), changes)
-        return session.until
-
-
-class _Totp(msgspec.Struct, OfPeople, frozen=True):
-    """user: as he was when the code was compared."""
-
-    actor: Actor
-    user: User
-    fields: dict[str, object]
-    what: str
-
-    @property
-    def size(self) -> int:
-        return _BYTES
-
-    def judge(self, draft: Draft) -> None:
-        user = read(draft.people_of(USER), self.user.name, User)
-        if user is None or (user.mark, user.totp, user.totp_offered) != (
-            self.user.mark,
-            self.user.totp,
-            self.user.totp_offered,
-        ):
-            raise wrong_credentials()
-        draft.put_person(USER, user.name, encode(msgspec.structs.replace(user, **self.fields)))
-        draft.acts.wrote(self.actor, 0, (), [{"op": f"totp_{self.what}", "user": user.name}])
-
-
-def refuse_weak(password: str, name: str, path: str = "password") -> None:
-    """NIST SP 800-63B §3.1.1: a length, no rules of composition. Raises Problem 422."""
-    why = ""
-    if len(password) < MIN_PASSWORD:
-        why = f"has fewer than {MIN_PASSWORD} characters"
-    elif len(password.encode()) > MAX_PASSWORD:
-        why = f"has more than {MAX_PASSWORD} bytes"
-    elif len(set(password)) < _LEAST_LETTERS or len(password.lower().replace(name, "")) < MIN_PASSWORD // 2:
-        why = "is easily guessed"
-    if why:
-        message = f"{path}: {why}"
-        raise invalid_request(message, (FieldError(path=path, code="out_of_bounds", message=message),))
-
-
-def void_link() -> Problem:
-    return Problem(
-        401,
-        "void_link",
-        "The link is over",
-        detail="the link was used already, is older than its minutes, or is none of this mesh's",
-        mend="an admin makes another: meshway user reset-password NAME",
-    )
 
 
 def totp_needed() -> Problem:
