@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from registry.store.interface import Store
 
 _LOOK_EVERY_S: Final = 0.5
-# Longer than the other goes on answering once its hold is lost (`RedisLive._has_veto`), and time to take it again.
+# Longer than the other goes on answering once its hold is lost (`HeldSweep.is_sure`), and time to take it again.
 _GRACE_S: Final = 1.2
 _log = logging.getLogger("registry.leases.abandoned")
 

@@ -11,35 +11,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import deque
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from meshway.problem import Problem, soon
-from meshway.tasks import spawn
 from registry.live import scripts
-from registry.live.handover import Handover
-from registry.live.interface import CRITICAL, LIVE, Claimed, Lease, Renewed
+from registry.live.held_sweep import HeldSweep
+from registry.live.interface import LIVE, Claimed, Renewed
 from registry.live.redis_link import LiveAway, RedisLink, masked
-from registry.live.table import LeaseTable
+from registry.live.shared_table import SharedTable, scores
+from registry.live.waiting_renewals import Waiting, WaitingRenewals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from registry.live.handover import Done
-    from registry.live.interface import Agreement, Veto
+    from registry.live.interface import Agreement, Lease, Veto
 
 _LOOK_EVERY_S: Final = 0.2
 _TRY_EVERY_S: Final = 0.3
 # No replica looked for so long: nobody could renew, so all leases count as renewed when one looks again.
 _ABSENCE_S: Final = 2.0
-_VETO_WAIT_S: Final = 1.5
-# A registry that stood still since it last asked may have lost its veto, and answers nothing on its own.
-_VETO_FRESH_S: Final = 1.0
 _SAY_AGAIN_S: Final = 30.0
 # Leases that one question to Redis names.
 _ASKED: Final = 1000
-# Renewals that wait for Redis; beyond it heartbeats are refused (503) and come again.
-MAX_WAITING: Final = 200_000
 # Late renewals stand in Redis for a minute; who looked longer ago reads everything.
 _LATE_S: Final = 50.0
 # How much sooner than here a lease may be over in another replica's eyes.
@@ -48,15 +41,7 @@ _CLAIMED_EARLY_S: Final = 1.5
 _log = logging.getLogger("registry.live")
 
 
-class _Waiting(NamedTuple):
-    """Renewals of one call on their way. overdue: those a sweep may have claimed; who keeps them asks the store."""
-
-    leases: list[Lease]
-    overdue: list[Claimed]
-    written: asyncio.Future[list[Claimed]]
-
-
-class RedisLive(LeaseTable):
+class RedisLive(SharedTable):
     """clock: monotonic seconds. `run` is its task; until its first look has succeeded Redis counts as away."""
 
     def __init__(self, url: str, clock: Callable[[], float], veto: Veto, agreement: Agreement) -> None:
@@ -65,25 +50,17 @@ class RedisLive(LeaseTable):
         self.notice = self.noticed = b""
         self._url = masked(url)
         self._link = RedisLink(url, [scripts.BEAT, scripts.CLAIM, scripts.LOOK, scripts.SETTLE])
-        self._veto = veto
+        self._sweep = HeldSweep(veto, clock)
         self._agreement = agreement
         self._place: str | None = None
         # Since when all look where this one looks; None: they do not, so nobody's renewals are heard.
         self._agreed_s: float | None = None
         self._away: str | None = "not connected yet"
-        self._is_vetoed = self._must_release = False
-        # When the veto was last asked for, and stood.
-        self._vetoed_s = 0.0
-        self._queue: deque[_Waiting] = deque()
-        self._waiting = 0
-        self._queued = asyncio.Event()
+        self._waiting = WaitingRenewals()
         self._looking = asyncio.Lock()
-        self._handover = Handover(self.again)
         self._run = b""
         self._since = 0
-        self._begun = 0
         self._looked_at = -1.0
-        self._holding: asyncio.Task[bool] | None = None
         self.losses = 0
         self._said_at = -_SAY_AGAIN_S
 
@@ -99,27 +76,8 @@ class RedisLive(LeaseTable):
     def missing(self) -> str | None:
         return self._away
 
-    # --- the table, and what others must hear of it ---
-
-    def start(self, lease: Lease) -> None:
-        before = self._by_number.get(lease.number)
-        if before is not None and before.lease_id != lease.lease_id:
-            self._handover.forget(before)
-        super().start(lease)
-        lease.packed = scripts.bulk(lease.lease_id.encode())
-        if lease.state == CRITICAL:
-            self._handover.turned_critical(lease, lease.expires_s - self.now())
-        else:
-            self._handover.started[lease.lease_id] = lease
-
-    def end(self, number: int) -> None:
-        lease = self._by_number.get(number)
-        if lease is not None:
-            self._handover.forget(lease)
-        super().end(number)
-
     def renew(self, lease_ids: Sequence[str]) -> Renewed:
-        self._refuse_when_full(len(lease_ids))
+        self._waiting.refuse_when_full(len(lease_ids))
         by_id = self._by_id
         found = [lease for one in lease_ids if (lease := by_id.get(one)) is not None and lease.state == LIVE]
         now = self.now()
@@ -128,23 +86,13 @@ class RedisLive(LeaseTable):
         if not (found or renewed.critical):
             return renewed
         written: asyncio.Future[list[Claimed]] = asyncio.get_running_loop().create_future()
-        if self._has_veto() or not found:
+        if self._sweep.is_sure or not found:
             self._handover.kept.update((lease.lease_id, now) for lease in found)
             # A sweep that claimed it before we lost Redis may still be on its way to the store.
             written.set_result(overdue)
         else:
-            self._queue.append(_Waiting(found, overdue, written))
-            self._waiting += len(found)
-            self._queued.set()
+            self._waiting.add(Waiting(found, overdue, written))
         return Renewed(renewed.count, renewed.critical, renewed.unknown, renewed.superseded, written)
-
-    def answered(self, leases: Iterable[Lease]) -> None:
-        now = self.now()
-        for lease in leases:
-            # Gateways say it every 2 s; the others hear it when a quarter of the TTL has gone.
-            if lease.answers_until_s <= now + 0.75 * lease.ttl_s:
-                lease.answers_until_s = now + lease.ttl_s
-                self._handover.evidence[lease.lease_id] = None
 
     async def claim(self, leases: Sequence[Lease]) -> list[Claimed]:
         claimed: list[Claimed] = []
@@ -193,15 +141,15 @@ class RedisLive(LeaseTable):
                 await self._look()
                 if self._away is not None:
                     # From here on renewals go to Redis; those that came during the look follow it.
-                    self._away, self._is_vetoed = None, False
+                    self._away = None
+                    self._sweep.end()
                     while self._handover.kept:
                         await self._look()
                     _log.info("Redis at %s is there; %d leases are shared", self._url, len(self))
             except LiveAway as away:
                 self._lose(away)
                 return False
-            if self._must_release:
-                self._release()
+            self._sweep.release()
             return True
 
     async def _look_on(self) -> None:
@@ -214,39 +162,25 @@ class RedisLive(LeaseTable):
 
     async def _write_renewals(self) -> None:
         while True:
-            await self._queued.wait()
+            await self._waiting.due()
             if self._away is not None:
                 await self._keep_what_waits()
-                if not self._queue:
-                    self._queued.clear()
-                continue
-            batch: list[_Waiting] = []
-            size = 0
-            while self._queue and size < scripts.BEAT_MEMBERS:
-                batch.append(self._queue.popleft())
-                size += len(batch[-1].leases)
-            if not self._queue:
-                self._queued.clear()
-            if batch:
+                self._waiting.rest()
+            elif batch := self._waiting.take(scripts.BEAT_MEMBERS):
                 await self._write(batch)
 
-    async def _write(self, batch: list[_Waiting]) -> None:
+    async def _write(self, batch: list[Waiting]) -> None:
         members = [lease.packed for waiting in batch for lease in waiting.leases]
         step = scripts.BEAT_MEMBERS
         asked = [scripts.pack_beat(self._link.shas[0], members[at : at + step]) for at in range(0, len(members), step)]
         try:
             answers = await self._link.ask(asked)
         except LiveAway as away:
-            self._queue.extendleft(reversed(batch))
+            self._waiting.give_back(batch)
             self._lose(away)
             await self._keep_what_waits()
             return
-        marks = {member: mark for answer in answers for member, mark in _scores(answer)}
-        for waiting in batch:
-            self._waiting -= len(waiting.leases)
-            if not waiting.written.done():
-                claimed = [one for one in waiting.leases if one.lease_id in marks] if marks else []
-                waiting.written.set_result([Claimed(one, marks[one.lease_id]) for one in claimed])
+        self._waiting.settle(batch, {member: mark for answer in answers for member, mark in scores(answer)})
 
     # --- without Redis ---
 
@@ -264,53 +198,16 @@ class RedisLive(LeaseTable):
     async def _keep_what_waits(self, *, ask_anew: bool = False) -> None:
         """Answers renewals that Redis did not take, if the store lets the others know that they exist. ask_anew:
         whether it still does."""
-        if ask_anew or not self._has_veto():
+        if ask_anew or not self._sweep.is_sure:
             asked_s = self.now()
-            is_vetoed = await self._hold()
+            is_held = await self._sweep.hold()
             if self._away is None:  # Redis came back meanwhile: the veto ends, and what waits goes there
-                self._queued.set()
+                self._waiting.look_again()
                 return
-            self._is_vetoed, self._vetoed_s = is_vetoed, asked_s
+            self._sweep.held(is_held=is_held, asked_s=asked_s)
         now = self.now()
-        while self._queue:
-            waiting = self._queue.popleft()
-            self._waiting -= len(waiting.leases)
-            self._handover.kept.update((lease.lease_id, now) for lease in waiting.leases)
-            if waiting.written.done():
-                continue
-            if self._is_vetoed:
-                waiting.written.set_result(waiting.overdue)
-            else:
-                waiting.written.set_exception(_unavailable())
-                waiting.written.exception()  # a caller that went away must not become a log line
-
-    def _has_veto(self) -> bool:
-        return self._is_vetoed and self.now() - self._vetoed_s < _VETO_FRESH_S
-
-    async def _hold(self) -> bool:
-        self._must_release = True  # also when the answer is lost on its way
-        holding = self._holding
-        if holding is None:
-            holding = self._holding = spawn(self._veto.hold(), name="veto of the sweep")
-        # A database that is slow is asked once, and its late answer serves those who come later.
-        await asyncio.wait([holding], timeout=_VETO_WAIT_S)
-        if not holding.done():
-            return False
-        if self._holding is holding:
-            self._holding = None
-        return holding.result()
-
-    def _release(self) -> None:
-        """Not waited for: looking must go on while the store is slow. After a later look while a question is out, which
-        may be answered when nobody waits for it any more."""
-        if self._holding is None or self._holding.done():
-            self._holding = None
-            self._must_release = False
-            spawn(self._veto.release(), name="end of the veto")
-
-    def _refuse_when_full(self, more: int) -> None:
-        if self._waiting + more > MAX_WAITING:
-            raise _unavailable()
+        leases = self._waiting.give_up(is_kept=self._sweep.is_held)
+        self._handover.kept.update((lease.lease_id, now) for lease in leases)
 
     # --- looking ---
 
@@ -332,7 +229,9 @@ class RedisLive(LeaseTable):
             self._run = run
             if begun != self._begun:
                 begun_s = received - (now - begun) / 1e6
-                self._begin_anew(begun_s if is_first else max(begun_s, agreed_s), is_first=is_first)
+                if not is_first:
+                    _log.warning("Redis at %s began anew: all leases count as renewed", self._url)
+                self._count_as_renewed(begun_s if is_first else max(begun_s, agreed_s))
                 self._begun = begun
             done(answer[3], received)
             pages = answer[4:7]
@@ -372,51 +271,3 @@ class RedisLive(LeaseTable):
             lists=lists,
         )
         return asked, done
-
-    def _begin_anew(self, begun_s: float, *, is_first: bool) -> None:
-        """Nobody could renew before: every lease counts as renewed at that moment. begun_s: on our clock."""
-        if not is_first:
-            _log.warning("Redis at %s began anew: all leases count as renewed", self._url)
-        for lease in self._by_number.values():
-            if lease.state == LIVE:
-                lease.expires_s = max(lease.expires_s, begun_s + lease.ttl_s)
-
-    def _hear(self, pages: Sequence[Sequence[bytes]], now: int, received: float, *, is_first: bool) -> None:
-        """Moves our leases to what Redis says. is_first: ours were only guessed, so they may come nearer, too."""
-        renewed, answering, late = pages
-        for member, score in _scores(renewed):
-            lease = self._by_id.get(member)
-            if lease is None or lease.state != LIVE:
-                continue
-            expires_s = received - (now - max(score, self._begun)) / 1e6 + lease.ttl_s
-            if expires_s > lease.expires_s:
-                lease.expires_s = expires_s
-            elif is_first and member in self._handover.started and member not in self._handover.kept:
-                lease.expires_s = expires_s
-                self.again(lease)
-            self._handover.started.pop(member, None)
-        for member, score in _scores(answering):
-            lease = self._by_id.get(member)
-            if lease is not None:
-                lease.answers_until_s = max(lease.answers_until_s, received - (now - score) / 1e6 + lease.ttl_s)
-        for one in late[::2]:
-            member, _, at = one.decode().partition("@")
-            lease = self._by_id.get(member)
-            if lease is not None and lease.state == LIVE:
-                lease.expires_s = max(lease.expires_s, received - (now - int(at)) / 1e6 + lease.ttl_s)
-
-
-def _scores(page: Sequence[Any]) -> Iterable[tuple[str, int]]:
-    members = iter(page)
-    return ((member.decode(), int(float(score))) for member, score in zip(members, members, strict=True))
-
-
-def _unavailable() -> Problem:
-    return Problem(
-        503,
-        "live_unavailable",
-        "Not taking heartbeats",
-        detail="neither Redis nor the store answers, so no other registry would know of the renewal",
-        mend="ask another registry, or repeat the call after Retry-After",
-        headers=soon(),
-    )

@@ -215,11 +215,11 @@ async def test_a_veto_that_is_answered_when_redis_is_back_keeps_no_renewal(valke
         veto.answers.clear()
         proxy.cut()
         beaten = asyncio.gather(renew(one, 1))
-        await until(lambda: one._holding is not None, 2)
+        await until(lambda: one._sweep._holding is not None, 2)
         assert await one.catch_up()
         veto.answers.set()
         await beaten
-        await until(lambda: not veto.is_held and not one._must_release, 2)
+        await until(lambda: not veto.is_held and not one._sweep._must_release, 2)
         for _ in range(5):
             shorten(other, 1, 0.9)
             await renew(one, 1)
