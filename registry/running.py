@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from meshway.tasks import spawn
-from registry.assembly import assemble
+from registry.assembly.whole import assemble
 from registry.core import Core
 from registry.insight.insight import open_calls, open_numbers
 from registry.leases.abandoned import AbandonedHolds
