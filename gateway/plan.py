@@ -193,7 +193,8 @@ class RoutePlan:
     it would be. slashes: which of the path stay as they came. claimed: names, lower-case, of fields by which services
     are told who calls; untrailed: of all that no caller's trailer may bring, these among them.
     service: `namespace/name` of the one that all its calls are for, "" = there are several, or none.
-    websocket: None: bytes of an upgraded connection pass as they are.
+    websocket: None: bytes of an upgraded connection pass as they are. reaches: names of the clusters it leads to, those
+    in whose place others are called among them.
     """
 
     route: str
@@ -225,6 +226,7 @@ class RoutePlan:
     untrailed: frozenset[bytes] = frozenset()
     service: str = ""
     websocket: WebSocketPlan | None = None
+    reaches: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

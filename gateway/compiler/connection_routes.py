@@ -19,7 +19,6 @@ from gateway.filters import rate_limit
 from gateway.limits.connection_counts import ConnectionCounts
 from gateway.plan import FilterStep, RoutePlan
 from gateway.routing.connection_table import ANY_NAME, ConnectionPlan, ConnectionTable, Placed
-from gateway.routing.standing import Standing
 from meshway.model.connection_route import ConnectionRoute, TlsRoute
 from meshway.model.document import Destination
 
@@ -49,7 +48,6 @@ def compile_connections(
         route=route,
         title=title,
         counts=counts or _counts(title, context),
-        standing=Standing.of(route, (key.name for key in involved)),
         idle_s=float(spec.idle) or math.inf,
         half_close_s=float(spec.half_close),
         max_duration_s=float(spec.max_duration) or math.inf,
@@ -86,6 +84,7 @@ def unasked_plan(
         upgraded_idle_s=limit_s(policy.timeouts.upgraded_idle),
         steps=steps,
         guard=access.guard,
+        reaches=context.reached(keys),
         service="/".join(keys[0].owner) if len({key.owner for key in keys}) == 1 else "",
     )
 
@@ -107,12 +106,11 @@ def _steps(
         cluster_for=context.cluster_for,
         are_requests=False,
     )
-    blocking = next((context.unavailable[place] for place in places if place in context.unavailable), None)
-    if blocking is not None:
-        return (FilterStep("policy that cannot be used", "", refusing(blocking)),), access
+    steps = [*context.authentications.steps(place, [key[:3] for key in keys]), *access.steps]
+    if (blocking := context.blocking(places)) is not None:
+        return (FilterStep("policy that cannot be used", "", refusing(blocking)), *steps), access
     if access.asks_others:
         return (FilterStep("external check", "", _refuse_unasked),), access
-    steps = [*context.authentications.steps(place, [key[:3] for key in keys]), *access.steps]
     service = f"{keys[0].namespace}/{keys[0].service}"
     limits = context.limits.applied(places, service=service, route=entry.title, rule="")
     if limits:

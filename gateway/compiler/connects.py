@@ -6,14 +6,13 @@ Kept by service, and only made anew for those that a revision touches.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.compiler.cluster_key import ClusterKey, all_involved, destination_key
+from gateway.compiler.cluster_key import ClusterKey, destination_key
 from gateway.compiler.connection_routes import HALF_CLOSE_S, unasked_plan
 from gateway.compiler.diff import Entry, ServiceKey
 from gateway.compiler.mesh_names import mesh_names
 from gateway.compiler.route_context import RouteContext
 from gateway.limits.connection_counts import ConnectionCounts
 from gateway.routing.connection_table import ConnectionPlan
-from gateway.routing.standing import Standing
 from meshway.model.document import Destination
 from meshway.model.listener import BYTES
 from meshway.model.service import Service, ServicePort
@@ -83,6 +82,5 @@ def _connect(
     key = destination_key(entry.namespace, destination)
     implicit = Entry(entry.kind, entry.namespace, f"implicit:{entry.name}", entry.spec)
     route = unasked_plan(implicit, (destination,), context, is_route=False)
-    standing = Standing.of(route, (other.name for other in all_involved(key, context.standing_in)))
     counts = ConnectionCounts(None, -1)
-    return key, ConnectionPlan(route, f"Service {entry.title}", counts, standing, route.upgraded_idle_s, HALF_CLOSE_S)
+    return key, ConnectionPlan(route, f"Service {entry.title}", counts, route.upgraded_idle_s, HALF_CLOSE_S)

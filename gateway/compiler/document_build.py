@@ -16,7 +16,7 @@ from gateway.compiler.connects import compile_connects, connect_places
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, ServiceKey
 from gateway.compiler.endpoint_set import EndpointSet, Instances
 from gateway.compiler.filters import Limits
-from gateway.compiler.hosts import edge_table, gather, mesh_table, named_tables, single_plan
+from gateway.compiler.hosts import all_kept, edge_table, gather, kept, mesh_table, named_tables, single_plan
 from gateway.compiler.listeners import Served, compile_listeners
 from gateway.compiler.mesh_names import read_aliases
 from gateway.compiler.mesh_tls import KINDS as MESH_TLS_KINDS
@@ -99,14 +99,14 @@ class DocumentBuild:
         named = named_tables(routes.values(), served, base.named)
         tables = Tables(
             revision,
-            edge_table(edge),
-            mesh_table(mesh, implicit, self._aliases),
+            kept(base.tables.edge, edge_table(edge)),
+            kept(base.tables.mesh, mesh_table(mesh, implicit, self._aliases)),
             {cluster.name: cluster for group in clusters.values() for cluster in group.values()},
             {place: endpoint for group in endpoints.values() for place, endpoint in group.items()},
             base.tables.watched,
             parts,
             trust,
-            {name: edge_table(built) for name, built in named.items()},
+            all_kept(base.tables.named, {name: edge_table(built) for name, built in named.items()}),
             sessions=session_plans(sessions, served.listeners, base.tables.sessions),
             connections=connection_tables(connections, base.connections, base.tables.connections),
             connects=connect_places(connects, base.connects, base.tables.connects),

@@ -80,6 +80,19 @@ def mesh_table(
     return Hosts(names, {}, None)
 
 
+def kept(before: Hosts, after: Hosts) -> Hosts:
+    """before, where nothing has changed: whoever stands on it is not judged anew."""
+    if before.any is after.any and before.names == after.names and before.wildcards == after.wildcards:
+        return before
+    return after
+
+
+def all_kept(before: Mapping[str, Hosts], after: Mapping[str, Hosts]) -> Mapping[str, Hosts]:
+    """By Listener."""
+    found = {name: kept(before[name], hosts) if name in before else hosts for name, hosts in after.items()}
+    return before if before == found else found
+
+
 def single_plan(plan: RoutePlan) -> HostRoutes:
     """Everything to one plan."""
     return HostRoutes({}, PathNode((Candidate((), plan),)))

@@ -1,12 +1,12 @@
 """What a route is compiled against, of one revision."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.access.gate import Authorize
 from gateway.compiler.access import Access
 from gateway.compiler.authentication import Authentications
-from gateway.compiler.cluster_key import ClusterKey
+from gateway.compiler.cluster_key import ClusterKey, all_involved
 from gateway.compiler.compiled_route import CompiledRoute
 from gateway.compiler.diff import DocumentKey, Entry, ServiceKey
 from gateway.compiler.filters import Limits
@@ -16,6 +16,7 @@ from gateway.exchange import Reply
 from gateway.plan import (
     Parts,
 )
+from gateway.routing.standing import COUNTING
 from gateway.upstream.cluster import Cluster
 from meshway.model.listener import NOT_HTTP
 from meshway.model.route import Rule
@@ -45,13 +46,17 @@ class RouteContext:
     running: Mapping[DocumentKey, CompiledRoute] = field(default_factory=dict)
     descriptors: Descriptors = field(default_factory=dict)
     _sources: dict[tuple[DocumentKey, ...], Mapping[str, str]] = field(default_factory=dict)
+    _reached: dict[tuple[ClusterKey, ...], frozenset[str]] = field(default_factory=dict)
+
+    def blocking(self, places: Iterable[Place]) -> DocumentKey | None:
+        """A policy that speaks for one of these and cannot be used; rather one that says who may than another."""
+        found = [self.unavailable[place] for place in places if place in self.unavailable]
+        return next((key for key in found if key[0] not in COUNTING), found[0] if found else None)
 
     def unusable(self, key: ClusterKey) -> Authorize | None:
         """What the calls of a service get for which a policy speaks that cannot be used."""
-        for place in self.places_of(key):
-            if place in self.unavailable:
-                return refusing(self.unavailable[place])
-        return None
+        blocking = self.blocking(self.places_of(key))
+        return None if blocking is None else refusing(blocking)
 
     def all_speak_grpc(self, keys: Sequence[ClusterKey]) -> bool:
         return bool(keys) and all(self.protocol_of(key) == "grpc" for key in keys)
@@ -60,6 +65,15 @@ class RouteContext:
         """What these speak in place of HTTP, where no call of it can go to any; "" where one can."""
         spoken = [self.protocol_of(key) for key in keys]
         return spoken[0] if spoken and all(each in NOT_HTTP for each in spoken) else ""
+
+    def reached(self, keys: Sequence[ClusterKey]) -> frozenset[str]:
+        """Names of these and of whoever may be called in their place. Rules that lead to the same share one."""
+        wanted = tuple(keys)
+        known = self._reached.get(wanted)
+        if known is None:
+            involved = (other for key in keys for other in all_involved(key, self.standing_in))
+            known = self._reached[wanted] = frozenset(other.name for other in involved)
+        return known
 
     def sources_of(self, policies: Sequence[Entry[TrafficPolicy]], rule: Rule, route: str) -> Mapping[str, str]:
         """Most routes have the same policies and none of their own: they share one."""
@@ -90,4 +104,6 @@ def as_policy(rule: Rule) -> TrafficPolicy:
 
 
 def by_place(unavailable: Mapping[DocumentKey, tuple[Place, ...]]) -> dict[Place, DocumentKey]:
-    return {place: key for key, places in unavailable.items() for place in places}
+    """Of several at a place one that says who may."""
+    rising = sorted(unavailable.items(), key=lambda pair: pair[0][0] not in COUNTING)
+    return {place: key for key, places in rising for place in places}

@@ -93,9 +93,11 @@ class RuleAccess:
         if owner[:3] == self._settled:
             return ()
         refusing = self._unusable(owner)
+        steps = self._service_steps(owner)
         if refusing is not None:
-            return (AccessStep(refusing, lambda exchange: _refused(refusing(exchange))),)
-        return self._service_steps(owner)
+            # The last one: a policy that only counts must not hide what others say of who may.
+            return (*steps, AccessStep(refusing, lambda exchange: _refused(refusing(exchange))))
+        return steps
 
     def _service_steps(self, key: ClusterKey) -> tuple[AccessStep, ...]:
         return self._access.service_steps(

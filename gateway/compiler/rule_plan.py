@@ -139,6 +139,7 @@ def compile_rule(
         service=written.service if len({key[:2] for key in keys}) == 1 else "",
         untrailed=claimed | context.access.told if context.access.told else claimed,
         websocket=None if rule.websocket is None else _websocket(rule.websocket),
+        reaches=context.reached(keys),
     )
     for destination in changed:
         destination.adopt(plan, counters)
@@ -197,10 +198,9 @@ def _asked(
     cannot be used."""
     entry, rule, name, paths = written.entry, written.rule, written.name, written.paths
     places = limit_places(written.route, written.services)
-    blocking = next((context.unavailable[place] for place in places if place in context.unavailable), None)
-    if blocking is not None:
-        return (), (FilterStep("policy that cannot be used", "", refusing(blocking)),)
     proving = context.authentications.steps(written.route, written.services)
+    if (blocking := context.blocking(places)) is not None:
+        return (), (FilterStep("policy that cannot be used", "", refusing(blocking)), *proving, *access.steps)
     limits = context.limits.applied(places, service=written.service, route=entry.title, rule=name, paths=paths)
     if protocol := context.unspoken(written.keys):
         refusal = not_http(written.keys[0].name, protocol)

@@ -11,7 +11,6 @@ from gateway.compiler.listeners import ListenerPlan
 from gateway.compiler.route_context import RouteContext
 from gateway.plan import RoutePlan
 from gateway.routing.session_plan import SessionPlan
-from gateway.routing.standing import Standing
 from meshway.model.listener import DATAGRAMS, EDGE
 from meshway.model.udp_route import MOST_BACK, UdpRoute
 
@@ -24,7 +23,6 @@ class CompiledSessions:
 
     entry: Entry[UdpRoute]
     plan: RoutePlan
-    standing: Standing
     clusters: tuple[ClusterKey, ...]
     involved: tuple[ClusterKey, ...]
 
@@ -33,8 +31,7 @@ def compile_sessions(entry: Entry[UdpRoute], context: RouteContext) -> CompiledS
     keys = dict.fromkeys(destination_key(entry.namespace, destination) for destination in entry.spec.destinations)
     involved = dict.fromkeys(other for key in keys for other in all_involved(key, context.standing_in))
     plan = unasked_plan(entry, entry.spec.destinations, context)
-    standing = Standing.of(plan, (key.name for key in involved))
-    return CompiledSessions(entry, plan, standing, tuple(keys), tuple(involved))
+    return CompiledSessions(entry, plan, tuple(keys), tuple(involved))
 
 
 def session_plans(
@@ -59,4 +56,4 @@ def _plans_of(compiled: CompiledSessions, listeners: Mapping[str, ListenerPlan])
         if ratio is None:
             ratio = MOST_BACK if listener.face == EDGE else 0.0
         bounds = (float(spec.idle), spec.max_sessions, spec.per_source, ratio)
-        yield name, SessionPlan(compiled.plan, title, compiled.standing, *bounds)
+        yield name, SessionPlan(compiled.plan, title, *bounds)

@@ -17,10 +17,11 @@ class Relay:
     now: monotonic seconds. finish: told of each exchange exactly once, when it is over, with the clock's reading.
     random: uniform in [0, 1), for backoff and shares. mirrored: copies of calls that have no answer yet. holder: what
     calls are matched by; while the worker sheds, that is a `Shedding`. sample: decides anew whether a matched call's
-    trace is sampled; None: no document says otherwise. tunnels: what runs after an upgrade.
+    trace is sampled; None: no document says otherwise. tunnels: what runs after an upgrade. carried: what newer tables
+    judge (`TablesHolder`).
     """
 
-    __slots__ = ("finish", "holder", "mirrored", "now", "pool", "random", "sample", "tunnels", "wheel")
+    __slots__ = ("carried", "finish", "holder", "mirrored", "now", "pool", "random", "sample", "tunnels", "wheel")
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Relay:
         random: Callable[[], float] = uniform,
     ) -> None:
         self.holder = tables
+        self.carried = tables.carried
         self.pool = pool
         self.wheel = wheel
         self.now = now

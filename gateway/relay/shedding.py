@@ -12,6 +12,7 @@ from typing import Final
 from gateway.exchange import Exchange, Reply
 from gateway.plan import Parts, RequestFilter, RoutePlan
 from gateway.relay.reply_body import CONTENT_TYPE_FIELD
+from gateway.routing.standing import Judge
 from gateway.routing.table import TablesHolder
 from gateway.trust import Trust
 from gateway.upstream.criticality import SHARES, share_of
@@ -64,6 +65,10 @@ class Shedding:
 
     def as_written(self, exchange: Exchange) -> tuple[bytes, bytes] | None:
         return self._holder.tables.as_written(exchange)
+
+    @property
+    def carried(self) -> set[Judge]:
+        return self._holder.carried
 
     def forget(self) -> None:
         """Of plans that may be gone."""

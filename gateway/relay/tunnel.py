@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from gateway.exchange import NEVER
+from gateway.exchange import NEVER, Reply
+from gateway.relay.lasting import Lasting
 
 if TYPE_CHECKING:
     from gateway.relay.attempt import Attempt
     from gateway.relay.call import Call
+    from gateway.routing.table import Tables
     from meshway.http1.message import ResponseHead
 
 
@@ -22,14 +24,16 @@ class Tunnels:
 class Tunnel:
     """The downstream tells it, in place of the call, what the caller sends."""
 
-    __slots__ = ("_is_upstream_closed", "attempt", "call")
+    __slots__ = ("_is_upstream_closed", "_lasting", "attempt", "call")
 
     def __init__(self, call: "Call", attempt: "Attempt") -> None:
         self.call, self.attempt = call, attempt
         self._is_upstream_closed = False
+        self._lasting = Lasting()
         call.exchange.deadline = NEVER  # it is for an answer; what follows is a conversation
         call.downstream.timer.due = NEVER
         call.relay.tunnels.open += 1
+        call.relay.carried.add(self.judge)
 
     def on_bytes(self, data: bytes) -> None:
         """From the caller."""
@@ -66,8 +70,21 @@ class Tunnel:
         """The service's side is gone, kind: of FAILURES. Whether the caller was told; else he is cut."""
         return False
 
+    def judge(self, tables: "Tables") -> str:
+        """By newer tables: it was let in as a call, and asks nothing again."""
+        refusal = self._lasting.refusal(self.call.exchange, tables)
+        if refusal is None:
+            return ""
+        self.end_refused(refusal)
+        return refusal.reason
+
+    def end_refused(self, refusal: Reply) -> None:
+        """Whoever looks at no frames can tell nobody why: what is cut does not look like what has ended."""
+        self.call.on_bad_body(refusal)
+
     def leave(self) -> None:
         """The call is over, and knows us no more: without the circle all are freed at once."""
+        self.call.relay.carried.discard(self.judge)
         self.call.relay.tunnels.open -= 1
         self.call.tunnel = None
 

@@ -3,6 +3,7 @@
 from os import urandom
 from typing import TYPE_CHECKING, Final
 
+from gateway.exchange import Reply
 from gateway.plan import WebSocketPlan
 from gateway.relay.passing import PassingDownstream
 from gateway.relay.retry import FAILURES
@@ -10,6 +11,7 @@ from gateway.relay.tunnel import Tunnel
 from gateway.wire.websocket.frame_meter import (
     BAD_GATEWAY,
     GOING_AWAY,
+    POLICY_VIOLATION,
     TOO_BIG,
     FrameMeter,
     close_frame,
@@ -95,6 +97,11 @@ class WebSocketTunnel(Tunnel):
             self._say(code, code)
             self.call.end_upgraded(self.attempt, "cancelled", "", "", "")
         return True
+
+    def end_refused(self, refusal: Reply) -> None:
+        if not self._said:
+            self._say(POLICY_VIOLATION, GOING_AWAY)
+        self.call.end_upgraded(self.attempt, "cancelled", refusal.flag, refusal.reason, refusal.detail, refusal.policy)
 
     def tell_service(self) -> None:
         if self.from_caller.takes_frame:

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 from gateway.exchange import Exchange
 from gateway.limits.connection_counts import ConnectionCounts
 from gateway.plan import RoutePlan
-from gateway.routing.standing import Standing
 
 Network = IPv4Network | IPv6Network
 ANY_NAME: Final = "*"
@@ -22,12 +21,11 @@ ANY_NAME: Final = "*"
 class ConnectionPlan:
     """route: what calls have as well: filters, destinations. title: of the document. counts: what runs by it. idle_s,
     max_duration_s: inf = none. half_close_s: how long one side goes on alone. most, most_of_source, bytes_per_s: 0 =
-    any number. standing: who may stay when it comes anew."""
+    any number."""
 
     route: RoutePlan
     title: str
     counts: ConnectionCounts
-    standing: Standing
     idle_s: float = math.inf
     half_close_s: float = 0.0
     max_duration_s: float = math.inf

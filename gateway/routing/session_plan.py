@@ -3,18 +3,16 @@
 from dataclasses import dataclass
 
 from gateway.plan import RoutePlan
-from gateway.routing.standing import Standing
 
 
 @dataclass(slots=True, frozen=True)
 class SessionPlan:
-    """route: what calls have as well: filters, destinations. title: of the document. standing: who may stay when it
-    comes anew. idle_s: without a datagram either way. max_sessions: in a worker; per_source: of these one address's,
-    0 = any number. max_reply_ratio: bytes back for each that came, 0 = any number."""
+    """route: what calls have as well: filters, destinations. title: of the document. idle_s: without a
+    datagram either way. max_sessions: in a worker; per_source: of these one address's, 0 = any number. max_reply_ratio:
+    bytes back for each that came, 0 = any number."""
 
     route: RoutePlan
     title: str
-    standing: Standing
     idle_s: float
     max_sessions: int
     per_source: int

@@ -1,4 +1,5 @@
-"""Judges what is carried already by each newer revision, in slices: connections, sessions of datagrams, CONNECT.
+"""Judges what is carried already by each newer revision, in slices: connections, sessions of datagrams, CONNECT, calls
+that last.
 
 Where nothing of their Routes has changed nothing is looked at. A revision that comes in the middle has another turn
 after this one, so that whoever stands last is judged, too.
@@ -59,4 +60,4 @@ class Judging:
 
 def _routes(tables: Tables) -> tuple[object, ...]:
     """Tables in which these are the same objects carry the same."""
-    return (tables.connections, tables.connects, tables.sessions)
+    return (tables.connections, tables.connects, tables.sessions, tables.edge, tables.mesh, tables.named)

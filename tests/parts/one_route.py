@@ -115,6 +115,7 @@ def plan(
         upgraded_idle_s=upgraded_idle_s,
         websocket=websocket,
         settle=settle,
+        reaches=frozenset() if target is None else frozenset({target.name}),
     )
 
 

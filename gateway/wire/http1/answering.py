@@ -132,7 +132,7 @@ class AnsweringSide(asyncio.Protocol):
 
     def abort(self) -> None:
         self._call = None
-        if self._is_ended_by_close:
+        if self._is_ended_by_close or self._tunnel is not None:
             self.reset()  # a plain close would look like the answer's end
         else:
             self._transport.close()

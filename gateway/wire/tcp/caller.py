@@ -16,6 +16,7 @@ from gateway.relay.forwarding import is_in
 from gateway.relay.passage import TCP, no_request, no_route_for
 from gateway.relay.patient_passage import PatientPassage
 from gateway.relay.trace import begin_trace
+from gateway.routing import standing
 from gateway.routing.connection_table import ConnectionPlan
 from gateway.routing.table import Tables, TablesHolder
 from gateway.upstream.cluster import Cluster
@@ -284,12 +285,15 @@ class TcpCaller(Side):
         plan = self._plan_of(tables)
         if plan is self._judged_by:
             return ""
-        refusal = self._no_route() if plan is None else plan.standing.refusal(self.exchange, plan.title)
+        refusal = self._no_route() if plan is None else standing.refusal(plan.route, self.exchange, plan.title)
         if refusal is None:
             self._judged_by = plan
             return ""
-        self._end(refusal.reason, refusal.flag, refusal.detail, refusal.policy)
+        self._revoke(refusal)
         return refusal.reason
+
+    def _revoke(self, refusal: Reply) -> None:
+        self._end(refusal.reason, refusal.flag, refusal.detail, refusal.policy)
 
     # Its end.
 
@@ -315,21 +319,26 @@ class TcpCaller(Side):
             return
         self._is_entered = False
         self._timer.due, self._timer.owner = NEVER, None
-        if self._abandon is not None:
-            self._abandon()
-            self._abandon = None
         service, listener = self._service, self._listener
         exchange = self.exchange
         exchange.bytes_in, exchange.bytes_out = self.size, 0 if service is None else service.size
-        if self._passage is not None:
-            self._carriage.tables.carried.discard(self.judge)
-            self._passage.leave()
+        self._leave_passage()
         listener.relay.finish(exchange, listener.now())
         self._leave_listener()
         self.part()
         if service is not None:
             self._service = None
             service.part()
+
+    def _leave_passage(self) -> None:
+        """Nothing leads on any more, nor will."""
+        if self._abandon is not None:
+            self._abandon()
+            self._abandon = None
+        passage, self._passage = self._passage, None
+        if passage is not None:
+            self._carriage.tables.carried.discard(self.judge)
+            passage.leave()
 
     def _leave_listener(self) -> None:
         self._listener.leave(self, self._peer, is_limited=self._is_limited)

@@ -25,7 +25,7 @@ _CONNECTED: Final = b"HTTP/1.1 200 OK\r\n\r\n"
 class ConnectCaller(TcpCaller):
     """Takes over from the connection that has read the request, or one of its streams."""
 
-    __slots__ = ("_stream",)
+    __slots__ = ("_is_welcomed", "_stream")
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class ConnectCaller(TcpCaller):
         super().__init__(listener, None, carriage)
         self.exchange, self._entrance, self._ends = exchange, entrance, ends
         self._stream: ConnectableStream | None = None
+        self._is_welcomed = False
 
     def take_over(
         self, before: Connection, transport: asyncio.Transport, peer: str, early: bytes, *, is_limited: bool
@@ -83,7 +84,18 @@ class ConnectCaller(TcpCaller):
             self.transport.write(head + body)
         self.leave_slowly()
 
+    def _revoke(self, refusal: Reply) -> None:
+        if self._is_welcomed:
+            super()._revoke(refusal)
+            return
+        # Whoever waits for an answer gets one; what he was waiting for must not come behind it.
+        self._leave_passage()
+        if self._service is not None:
+            self._service.abort()
+        self.refused(refusal)
+
     def _welcome(self) -> None:
+        self._is_welcomed = True
         if self._stream is not None:
             self._stream.accept()
         else:

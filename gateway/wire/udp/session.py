@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.exchange import NEVER, Exchange, Reply
 from gateway.relay.passage import Passage, no_session_route
+from gateway.routing import standing
 from gateway.routing.session_plan import SessionPlan
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.eligible import state_of
@@ -259,7 +260,7 @@ class Session:
         if plan is None:
             refusal: Reply | None = no_session_route(listener.name)
         else:
-            refusal = plan.standing.refusal(self.exchange, plan.title)
+            refusal = standing.refusal(plan.route, self.exchange, plan.title)
             self._plan = plan
             self.exchange.plan = plan.route  # whose word holds for the next instance it is moved to
         if refusal is None:

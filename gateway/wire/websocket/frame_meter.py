@@ -10,6 +10,7 @@ NORMAL: Final = 1000
 GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
 NO_CODE: Final = 1005  # is in no frame: says that a close frame had none
+POLICY_VIOLATION: Final = 1008
 TOO_BIG: Final = 1009
 BAD_GATEWAY: Final = 1014
 

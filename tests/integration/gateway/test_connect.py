@@ -112,3 +112,32 @@ async def test_a_newer_revision_ends_what_it_does_not_allow() -> None:
             assert (line["reason"], line["status"]) == (reason, 200)
             if reason == "denied":
                 gateway.apply(gone("AccessPolicy", "a"))
+
+
+async def test_a_newer_revision_answers_who_waits_for_his_turn_and_leaves_nothing_of_him_behind() -> None:
+    one = document("TrafficPolicy", "p", {"targets": [{"service": "db"}], "bulkhead": {"max_requests": 1}})
+    denied = {"targets": [{"service": "db"}], "rules": [{"action": "deny", "from": [{"cidr": ["127.0.0.2/32"]}]}]}
+    async with serving(echo(b"ready ")) as port, database(port, one) as gateway:
+
+        async def begin(source: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port, local_addr=(source, 0))
+            writer.write(b"CONNECT db:5432 HTTP/1.1\r\nHost: db:5432\r\n\r\n")
+            return reader, writer
+
+        running_one, his = await begin("127.0.0.1")
+        await asyncio.wait_for(running_one.readuntil(b"ready "), 10.0)
+        waiting, its = await begin("127.0.0.2")
+        assert gateway.listener is not None
+        connections = gateway.listener.connections
+        await until(lambda: len(connections) == 2, what="two connections")
+        gateway.apply(document("AccessPolicy", "a", denied))
+        head = await asyncio.wait_for(waiting.readuntil(b"\r\n\r\n"), 10.0)
+        assert head.startswith(b"HTTP/1.1 403 ")
+        assert json.loads(await asyncio.wait_for(waiting.read(), 10.0))["code"] == "denied"
+        its.close()
+        await until(lambda: bool(gateway.lines), what="a line")
+        line = gateway.lines.pop()
+        assert (line["status"], line["reason"], line["policy"]) == (403, "denied", "AccessPolicy default/a")
+        his.close()
+        await until(lambda: not connections, what="the place to be free")
+        assert await connect(gateway, "db:5432", b"next") == (200, b"ready next")

@@ -145,6 +145,7 @@ def test_the_same_snapshot_again_changes_nothing() -> None:
     }
     assert after.endpoints == before.endpoints
     assert bench.picks("default/books", 2) == "2 3"
+    assert (after.edge, after.mesh, after.named) == (before.edge, before.mesh, before.named), "nobody is judged anew"
 
 
 def test_what_a_snapshot_does_not_hold_is_gone() -> None:

@@ -10,13 +10,12 @@ from gateway.limits.connection_counts import ConnectionCounts
 from gateway.plan import RoutePlan
 from gateway.relay.passage import TCP, no_request
 from gateway.routing.connection_table import ConnectionPlan, ConnectionTable, Placed
-from gateway.routing.standing import Standing
 
 
 def plan(title: str) -> ConnectionPlan:
     never = math.inf
     route = RoutePlan(title, "", 0, (), (), None, None, never, never, never, never, never)
-    return ConnectionPlan(route, title, ConnectionCounts(None, -1), Standing.of(route, ()))
+    return ConnectionPlan(route, title, ConnectionCounts(None, -1))
 
 
 def placed(title: str, *networks: str, host: str = "*") -> Placed:

@@ -12,7 +12,10 @@ def tables(revision: int, before: Tables | None = None) -> Tables:
     """before: of whose Routes they are."""
     made = unready_tables(Parts(now=ManualClock(), random=lambda: 0.5))
     made.revision = revision
-    made.connections = {"bytes": ConnectionTable(())} if before is None else before.connections
+    if before is None:
+        made.connections = {"bytes": ConnectionTable(())}
+    else:
+        made.connections, made.edge, made.mesh = before.connections, before.edge, before.mesh
     return made
 
 

@@ -12,7 +12,6 @@ from gateway.plan import RequestFilter
 from gateway.relay.deadline import TICK_S, TimerWheel
 from gateway.relay.relay import Relay
 from gateway.routing.session_plan import SessionPlan
-from gateway.routing.standing import Standing
 from gateway.routing.table import TablesHolder
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
@@ -53,10 +52,7 @@ class Bench:
         self, idle_s: float = 30.0, max_sessions: int = 10_000, per_source: int = 100, max_reply_ratio: float = 0.0
     ) -> None:
         """What the document says."""
-        standing = Standing.of(self.route, (self.cluster.name,))
-        told = SessionPlan(
-            self.route, "UdpRoute shop/game", standing, idle_s, max_sessions, per_source, max_reply_ratio
-        )
+        told = SessionPlan(self.route, "UdpRoute shop/game", idle_s, max_sessions, per_source, max_reply_ratio)
         self.tables.sessions = {"game": told}
 
     def _finish(self, exchange: Exchange, _: float) -> None:
