@@ -42,7 +42,7 @@ _TEXTS: Final = {
     "meshway_udp_sessions": "Sources of datagrams that are served.",
     "meshway_udp_datagrams_total": "Datagrams that went on, to services (in) and to callers (out).",
     "meshway_udp_datagrams_dropped_total": "Datagrams that did not go on, by why.",
-    "meshway_connections_revoked_total": "Connections, WebSockets and sessions ended by a newer revision, by reason.",
+    "meshway_connections_revoked_total": "Connections, sessions and streams ended by a newer revision, by reason.",
     "meshway_addresses_kept_out": "Addresses with too many connections, whose new ones are dropped unseen.",
     "meshway_connections_refused_total": "Connections of callers that were not taken, by what there was too little of.",
     "meshway_connections_stalled_total": "Connections that were ended since their caller took nothing for too long.",

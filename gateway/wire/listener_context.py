@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
@@ -20,6 +20,7 @@ from meshway.http1.head import HeadLimits
 from meshway.model.listener import Spoken
 
 if TYPE_CHECKING:
+    from gateway.relay.call import Call
     from gateway.relay.forwarding import Forwarding
     from gateway.wire.entrance import Entrance
 
@@ -84,6 +85,9 @@ class Connection(Protocol):
 
     def end_void(self) -> None:
         """Others are believed from now on: calls of somebody who is not end in the middle."""
+
+    def calls(self) -> "Sequence[Call]":
+        """That run on it now, by HTTP."""
 
 
 class Multiplexed(Connection, Protocol):

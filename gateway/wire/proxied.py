@@ -6,11 +6,12 @@ is reset: nothing that he would read as an answer was asked yet.
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, NoReturn, cast
 
 from gateway.exchange import NEVER
+from gateway.relay.call import Call
 from gateway.relay.forwarding import is_in
 from gateway.wire.interfaces import Timer
 from gateway.wire.listener_context import ListenerContext
@@ -150,6 +151,9 @@ class ProxiedProtocol(asyncio.Protocol):
 
     def end_void(self) -> None:
         """It has shown no certificate."""
+
+    def calls(self) -> Sequence[Call]:
+        return ()
 
     def _refuse(self) -> None:
         self._listener.places.refused[PROXY] += 1

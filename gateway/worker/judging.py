@@ -5,7 +5,7 @@ Where nothing of their Routes has changed nothing is looked at. A revision that 
 after this one, so that whoever stands last is judged, too.
 """
 
-from itertools import islice
+from itertools import chain, islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gateway.telemetry.counters import Counters
+    from gateway.worker.streams import Streams
 
 ENDED: Final = "meshway_connections_revoked_total"
 AT_ONCE: Final = 64
@@ -23,12 +24,13 @@ MOST_S: Final = 0.002  # of a beat of 10 ms
 
 
 class Judging:
-    """Of one worker. `begin` after each swap of the tables, `beat` some times a second."""
+    """Of one worker. `begin` after each swap of the tables, `beat` some times a second. streams: finds the answers that
+    go on."""
 
-    def __init__(self, holder: TablesHolder, counters: "Counters | None") -> None:
-        self._holder, self._counters = holder, counters
+    def __init__(self, holder: TablesHolder, counters: "Counters | None", streams: "Streams") -> None:
+        self._holder, self._counters, self._streams = holder, counters, streams
         self._judged_by = _routes(holder.tables)
-        self._rest: Iterator[Judge] = iter(())
+        self._rest: Iterator[Judge | None] = iter(())
         self._is_under_way = False
 
     def begin(self) -> None:
@@ -36,11 +38,17 @@ class Judging:
             return
         now = _routes(self._holder.tables)
         if any(one is not other for one, other in zip(now, self._judged_by, strict=True)):
-            self._judged_by, self._is_under_way = now, True
-            self._rest = iter(tuple(self._holder.carried))
+            self._judged_by = now
+            self._begin()
+
+    def _begin(self) -> None:
+        self._is_under_way = True
+        self._rest = chain(tuple(self._holder.carried), self._streams.found())
 
     def beat(self) -> None:
         if not self._is_under_way:
+            if self._streams.is_due:
+                self._begin()
             return
         tables, carried, until = self._holder.tables, self._holder.carried, perf_counter() + MOST_S
         while perf_counter() < until:
@@ -50,7 +58,7 @@ class Judging:
                 self.begin()
                 return
             for judge in judges:
-                if judge in carried and (reason := judge(tables)):
+                if judge is not None and judge in carried and (reason := judge(tables)):
                     self._count(reason)
 
     def _count(self, reason: str) -> None:

@@ -98,6 +98,7 @@ from gateway.worker.new_listeners import NewListeners
 from gateway.worker.overload import Overload
 from gateway.worker.own_listeners import OwnListeners
 from gateway.worker.serving import Serving
+from gateway.worker.streams import Streams
 from gateway.worker.telling import follow
 from gateway.worker.unready import unready_tables
 from meshway.http1.field_lines import response_lines
@@ -248,7 +249,8 @@ class Worker:
         self.compiler = Compiler(parts)
         self._policies = self.compiler.state.policies
         self.holder = TablesHolder(unready_tables(parts))
-        self._judging = Judging(self.holder, self.counters)
+        streams = Streams(lambda: self.listening.listeners, now)
+        self._judging = Judging(self.holder, self.counters, streams)
         self._applier = Applier(self.compiler, self.holder, self._applied, self.channel.pause, self.channel.resume)
         self.recorder = Recorder(Path(settings.recorded)) if settings.recorded else None
         self._answering = Answering(self, now())

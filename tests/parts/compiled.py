@@ -45,6 +45,7 @@ from gateway.wire.tls import TlsFace
 from gateway.wire.upstream_tls import UpstreamContexts
 from gateway.worker.judging import Judging
 from gateway.worker.serving import Serving
+from gateway.worker.streams import Streams
 from gateway.worker.telling import follow
 from meshway.assignments.ledger import Ledger
 from meshway.assignments.messages import Ask, Budget
@@ -70,6 +71,7 @@ class CompiledGateway:
     ) -> None:
         self.serving = serving
         self.listener: ListenerContext | None = None
+        self.listeners: list[ListenerContext] = []
         self.tls_port = 0
         self.handshakes = [0, 0]
         self.compiler = compiler
@@ -82,7 +84,7 @@ class CompiledGateway:
         self.passwords = parts.passwords
         self.port = 0
         self._holder = holder
-        self.judging = Judging(holder, parts.counters)
+        self.judging = Judging(holder, parts.counters, Streams(lambda: self.listeners, clock))
         self._revision = 0
         self.relay: Relay | None = None
         self.carriage: Carriage | None = None
@@ -235,6 +237,7 @@ async def compiled_gateway(
     )
     gateway.relay = relay
     gateway.listener = context
+    gateway.listeners = [context, tls_context]
     gateway.carriage = carriage
     if log_folder is not None:
         assert counters is not None

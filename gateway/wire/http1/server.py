@@ -6,6 +6,7 @@ in his own socket. Everything happens inside the loop's callbacks, and an answer
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Final, cast
 
 from gateway.exchange import NEVER, Exchange, Reply
@@ -169,6 +170,9 @@ class ServerProtocol(AnsweringSide):
         told with his next."""
         if self._call is not None and self._entrance is not None and self._entrance.is_void:
             self.kill()
+
+    def calls(self) -> Sequence[Call]:
+        return () if self._call is None else (self._call,)
 
     # What the caller sends.
 

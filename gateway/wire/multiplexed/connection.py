@@ -6,6 +6,7 @@ reads, so that no check has two opinions. What is answered within one turn of th
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, Final, Protocol
 
 from gateway.exchange import NEVER, Exchange, Reply
@@ -148,6 +149,9 @@ class MultiplexedConnection:
         """Others are believed from now on."""
         if self._streams and self._entrance is not None and self._entrance.is_void:
             self.kill()
+
+    def calls(self) -> Sequence[Call]:
+        return [stream.call for stream in self._streams.values() if stream.call is not None]
 
     def announce_leave(self) -> None:
         """What is on its way is still served, for a moment."""

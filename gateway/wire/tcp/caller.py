@@ -6,12 +6,13 @@ to nothing is read, so what he sends first waits with the kernel, and another en
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from gateway.exchange import NEVER, Exchange, Reply
 from gateway.relay.attempt import UNTOLD_S
+from gateway.relay.call import Call
 from gateway.relay.forwarding import is_in
 from gateway.relay.passage import TCP, no_request, no_route_for
 from gateway.relay.patient_passage import PatientPassage
@@ -277,6 +278,9 @@ class TcpCaller(Side):
     def end_void(self) -> None:
         if self._entrance is not None and self._entrance.is_void:
             self._end("certificate_void", "UAEX", "the certificate of this connection does not hold any more")
+
+    def calls(self) -> Sequence[Call]:
+        return ()
 
     def judge(self, tables: Tables) -> str:
         """By newer tables (`routing/standing.py`): what holds for its bytes stays as it was when it came."""

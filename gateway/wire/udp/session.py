@@ -5,9 +5,11 @@ It has a socket of its own, connected to the endpoint, so the kernel sorts the a
 """
 
 import socket
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.exchange import NEVER, Exchange, Reply
+from gateway.relay.call import Call
 from gateway.relay.passage import Passage, no_session_route
 from gateway.routing import standing
 from gateway.routing.session_plan import SessionPlan
@@ -294,6 +296,9 @@ class Session:
 
     def end_void(self) -> None:
         """Datagrams show no certificates."""
+
+    def calls(self) -> Sequence[Call]:
+        return ()
 
 
 def _uncallable(cluster: Cluster, endpoint: Endpoint) -> str:

@@ -4,8 +4,11 @@ from gateway.plan import Parts
 from gateway.routing.connection_table import ConnectionTable
 from gateway.routing.table import Tables, TablesHolder
 from gateway.worker.judging import Judging
+from gateway.worker.streams import Streams
 from gateway.worker.unready import unready_tables
 from tests.parts.clock import ManualClock
+
+NOBODY = Streams(lambda: (), ManualClock())
 
 
 def tables(revision: int, before: Tables | None = None) -> Tables:
@@ -32,7 +35,7 @@ class Judged:
 
 def test_a_hundred_thousand_are_judged_once_over_many_beats() -> None:
     holder = TablesHolder(tables(1))
-    judging = Judging(holder, None)
+    judging = Judging(holder, None, NOBODY)
     carried = [Judged() for _ in range(100_000)]
     holder.carried |= {each.judge for each in carried}
     holder.tables = tables(2)
@@ -49,7 +52,7 @@ def test_a_hundred_thousand_are_judged_once_over_many_beats() -> None:
 def test_nobody_is_judged_where_no_route_has_changed() -> None:
     first = tables(1)
     holder = TablesHolder(first)
-    judging, one = Judging(holder, None), Judged()
+    judging, one = Judging(holder, None, NOBODY), Judged()
     holder.carried.add(one.judge)
     holder.tables = tables(2, before=first)
     judging.begin()
@@ -59,7 +62,7 @@ def test_nobody_is_judged_where_no_route_has_changed() -> None:
 
 def test_a_revision_in_the_middle_has_a_turn_of_its_own() -> None:
     holder = TablesHolder(tables(1))
-    judging = Judging(holder, None)
+    judging = Judging(holder, None, NOBODY)
     carried = [Judged() for _ in range(20_000)]
     holder.carried |= {each.judge for each in carried}
     holder.tables = tables(2)
@@ -75,7 +78,7 @@ def test_a_revision_in_the_middle_has_a_turn_of_its_own() -> None:
 
 def test_who_has_left_meanwhile_is_not_asked() -> None:
     holder = TablesHolder(tables(1))
-    judging, one = Judging(holder, None), Judged()
+    judging, one = Judging(holder, None, NOBODY), Judged()
     holder.carried.add(one.judge)
     holder.tables = tables(2)
     judging.begin()

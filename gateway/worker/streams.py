@@ -1,0 +1,95 @@
+"""Answers that go on: server-sent events, and calls of gRPC. Found when a newer revision judges what is carried.
+
+Nothing is noted of a call while it is carried: who looks goes over the connections of callers. A call of gRPC that is
+young is looked for again, since nothing tells a stream from a call that is about to be answered.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from gateway.exchange import NEVER, Exchange
+from gateway.relay.lasting import Lasting
+from meshway.grpc_message import CONTENT_TYPE
+from meshway.http1.fields import find
+
+if TYPE_CHECKING:
+    from gateway.relay.call import Call
+    from gateway.routing.standing import Judge
+    from gateway.routing.table import Tables
+    from gateway.wire.listener_context import ListenerContext
+
+YOUNG_S: Final = 10.0
+_EVENTS: Final = b"text/event-stream"
+
+
+class Streams:
+    """Of one worker. listeners: all that it has now. now: monotonic seconds. due: when to look for those that were too
+    young."""
+
+    def __init__(self, listeners: "Callable[[], Iterable[ListenerContext]]", now: Callable[[], float]) -> None:
+        self._listeners, self._now = listeners, now
+        self._known: dict[Call, Stream] = {}
+        self.due = NEVER
+
+    @property
+    def is_due(self) -> bool:
+        return self.due != NEVER and self._now() >= self.due
+
+    def found(self) -> "Iterator[Judge | None]":
+        """Those that were not known. None: of one more connection nothing is said."""
+        self.due = NEVER
+        for listener in tuple(self._listeners()):
+            for connection in tuple(listener.connections):
+                yield None
+                for call in connection.calls():
+                    if self._is_to_be_judged(call):
+                        yield Stream(call, self._known).judge
+
+    def _is_to_be_judged(self, call: "Call") -> bool:
+        if call.is_over or call.attempt is None or call.tunnel is not None or call in self._known:
+            return False
+        exchange = call.exchange
+        if not _is_of_grpc(exchange):
+            return _answer_type(exchange).startswith(_EVENTS)
+        old_at = exchange.started + YOUNG_S
+        if self._now() >= old_at:
+            return True
+        self.due = min(self.due, old_at)
+        return False
+
+
+class Stream:
+    """of: those that are known, by their calls."""
+
+    __slots__ = ("_call", "_lasting", "_of")
+
+    def __init__(self, call: "Call", of: "dict[Call, Stream]") -> None:
+        self._call, self._of = call, of
+        self._lasting = Lasting()
+        of[call] = self
+        call.relay.carried.add(self.judge)
+        call.hold(self)
+
+    def judge(self, tables: "Tables") -> str:
+        """A caller who has nothing of his answer yet gets another one; else it is cut."""
+        refusal = self._lasting.refusal(self._call.exchange, tables)
+        if refusal is None:
+            return ""
+        self._call.on_bad_body(refusal)
+        return refusal.reason
+
+    def leave(self) -> None:
+        """The call is over."""
+        self._call.relay.carried.discard(self.judge)
+        del self._of[self._call]
+
+
+def _is_of_grpc(exchange: Exchange) -> bool:
+    """Asked in it, or made of what was asked in JSON."""
+    asked = exchange.head.named.get(b"content-type", b"")
+    return asked.startswith(CONTENT_TYPE) or _answer_type(exchange).startswith(CONTENT_TYPE)
+
+
+def _answer_type(exchange: Exchange) -> bytes:
+    answer = exchange.answer
+    return b"" if answer is None else (find(answer.block, b"content-type") or b"").lower()
