@@ -28,7 +28,7 @@ class Streams:
 
     def __init__(self, listeners: "Callable[[], Iterable[ListenerContext]]", now: Callable[[], float]) -> None:
         self._listeners, self._now = listeners, now
-        self._known: dict[Call, Stream] = {}
+        self._known: dict[Call, LastingAnswer] = {}
         self.due = NEVER
 
     @property
@@ -43,7 +43,7 @@ class Streams:
                 yield None
                 for call in connection.calls():
                     if self._is_to_be_judged(call):
-                        yield Stream(call, self._known).judge
+                        yield LastingAnswer(call, self._known).judge
 
     def _is_to_be_judged(self, call: "Call") -> bool:
         if call.is_over or call.attempt is None or call.tunnel is not None or call in self._known:
@@ -58,12 +58,12 @@ class Streams:
         return False
 
 
-class Stream:
+class LastingAnswer:
     """of: those that are known, by their calls."""
 
     __slots__ = ("_call", "_lasting", "_of")
 
-    def __init__(self, call: "Call", of: "dict[Call, Stream]") -> None:
+    def __init__(self, call: "Call", of: "dict[Call, LastingAnswer]") -> None:
         self._call, self._of = call, of
         self._lasting = Lasting()
         of[call] = self
