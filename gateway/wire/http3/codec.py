@@ -70,11 +70,14 @@ class _Incoming:
 
 
 class H3Codec:
-    """Of one connection, once its handshake is done. After an H3Fault nothing of it is used any more."""
+    """Of one connection, once its handshake is done. After an H3Fault nothing of it is used any more.
+
+    wasted: frames and streams that were for nothing; whoever counts them takes them away.
+    """
 
     __slots__ = (
         "_control", "_critical", "_decoder", "_encoder", "_finishing", "_incoming", "_is_told", "_kinds", "_next",
-        "_over", "_own", "_quic", "_unbegun", "_until",
+        "_over", "_own", "_quic", "_unbegun", "_until", "wasted",
     )  # fmt: skip
 
     def __init__(self, quic: ServedQuic) -> None:
@@ -91,6 +94,7 @@ class H3Codec:
         self._is_told = False  # his settings
         self._next = 0  # the first number of a request that was not seen, nor one above it
         self._until = _BEYOND_ALL  # requests from here on are not taken
+        self.wasted = 0
         self._own = quic.get_next_available_stream_id(is_unidirectional=True)
         settings = b"".join(varint(name) + varint(value) for name, value in _SETTINGS.items())
         quic.send_stream_data(self._own, varint(_CONTROL) + frame(frames.SETTINGS, settings))
@@ -169,7 +173,12 @@ class H3Codec:
                 incoming.has_head, incoming.connects = True, is_connect(fields)
                 self._unbegun.pop(number, None)
                 heard.append(Request(number, fields, False))
+        self._count(incoming.reader)
         return heard
+
+    def _count(self, reader: FrameReader) -> None:
+        self.wasted += reader.wasted
+        reader.wasted = 0
 
     def _fields(self, number: int, section: bytes) -> Fields:
         try:
@@ -226,6 +235,7 @@ class H3Codec:
             if kind == _CONTROL and self._control is not None:
                 for frame_kind, payload in self._control.feed(data):
                     heard += self._on_control(frame_kind, payload)
+                self._count(self._control)
             elif kind == _ENCODER and data:
                 self._decoder.feed_encoder(data)
             elif kind == _DECODER and data:
@@ -245,6 +255,7 @@ class H3Codec:
             if kind == _CONTROL:
                 self._control = FrameReader(_ON_CONTROL, _NEVER_ON_CONTROL, begins=True)
         else:  # §6.2.3: what it is for nobody here knows
+            self.wasted += 1
             self._quic.stop(number, frames.STREAM_CREATION_ERROR)
         return kind
 

@@ -33,6 +33,13 @@ QPACK_ENCODER_STREAM_ERROR: Final = 0x201
 QPACK_DECODER_STREAM_ERROR: Final = 0x202
 
 
+# A frame without content, or that nobody knows, is for nothing. Some are to be borne (§7.2.8, §9): of each stream the
+# first ones in a row are free.
+_WORTH: Final = frozenset({DATA, HEADERS, SETTINGS})
+FREE: Final = 8
+MOST_WASTED: Final = 1_000  # in a row on one stream, whatever comes of them elsewhere
+
+
 class H3Fault(Exception):
     """The other side broke the protocol: the connection ends with this error."""
 
@@ -72,15 +79,17 @@ def frame(kind: int, payload: bytes) -> bytes:
 class FrameReader:
     """Of one stream. may: which kinds are looked at, by the most bytes that one may have. never: which break the
     protocol here; the other ones are passed over. DATA comes as it comes, in pieces, others whole. begins: by SETTINGS.
+    wasted: frames for nothing; whoever counts them takes them away.
     """
 
-    __slots__ = ("_begins", "_buffer", "_kind", "_left", "_may", "_never")
+    __slots__ = ("_begins", "_buffer", "_in_a_row", "_kind", "_left", "_may", "_never", "wasted")
 
     def __init__(self, may: Mapping[int, int], never: frozenset[int], *, begins: bool = False) -> None:
         self._may, self._never, self._begins = may, never, begins
         self._buffer = b""
         self._kind = -1  # between frames
         self._left = 0
+        self._in_a_row = self.wasted = 0
 
     @property
     def is_between(self) -> bool:
@@ -126,4 +135,12 @@ class FrameReader:
             raise H3Fault(FRAME_UNEXPECTED, "a frame that may not be here")
         if length > self._may.get(kind, length):
             raise H3Fault(EXCESSIVE_LOAD, "a frame that is too long")
+        if length and kind in _WORTH:
+            self._in_a_row = 0
+        else:
+            self._in_a_row += 1
+            if self._in_a_row > FREE:
+                self.wasted += 1
+            if self._in_a_row > MOST_WASTED:
+                raise H3Fault(EXCESSIVE_LOAD, "frames that say nothing")
         self._kind, self._left = kind, length

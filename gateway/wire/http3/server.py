@@ -110,6 +110,11 @@ class Http3Connection(MultiplexedConnection):
         except H3Fault as fault:
             self._end(fault.error, str(fault))
             return
+        while self._codec.wasted and not self._is_over:
+            self._codec.wasted -= 1
+            if not self._may_fault():
+                self._codec.refuse()
+                self._end_by_fault()
         if self._codec.unbegun != self._unbegun:
             self._watch_head()
 

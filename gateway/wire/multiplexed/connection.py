@@ -306,7 +306,8 @@ class MultiplexedConnection:
         self.drop(event.stream)
 
     def _may_fault(self) -> bool:
-        """Who begins requests only to take them back is ended after a few hundred (CVE-2023-44487)."""
+        """Who begins requests only to take them back is ended after a few hundred (CVE-2023-44487), and so is whoever
+        sends what is for nothing."""
         now, (most, per_s) = self.listener.now(), RESETS
         self._faults = min(float(most), self._faults + (now - self._fault_at) * per_s) - 1.0
         self._fault_at = now

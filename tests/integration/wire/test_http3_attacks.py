@@ -127,6 +127,27 @@ async def test_what_breaks_the_protocol_ends_the_connection_and_no_other(name: s
         await until(lambda: len(gateway.context.connections) == 1, what="one connection that is left")
 
 
+NOTHING: dict[str, Callable[[Http3Caller], object]] = {
+    "empty data": lambda on: [on.raw(headers(GET) + encode_frame(frames.DATA, b"") * 60) for _ in range(5)],
+    "frames that nobody knows": lambda on: on.raw(headers(GET) + encode_frame(0x21, b"x") * 250),
+    "words on the control stream": lambda on: on.raw_control(encode_frame(frames.MAX_PUSH_ID, b"\x01") * 250),
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+async def test_who_sends_what_is_for_nothing_is_ended_and_no_other(name: str) -> None:
+    async with (
+        ScriptedUpstream(answering(OK)).running() as service,
+        http3_wire(service.port) as gateway,
+        calling(gateway.port) as attacker,
+        calling(gateway.port) as honest,
+    ):
+        honest.raw_control(encode_frame(0x21, b"x") * 100)
+        NOTHING[name](attacker)
+        assert await attacker.ended() == frames.EXCESSIVE_LOAD
+        assert (await honest.answer(honest.begin(GET))).status == 200
+
+
 async def test_what_is_no_request_ends_its_stream_and_reaches_no_service() -> None:
     async with (
         ScriptedUpstream(answering(OK)).running() as service,

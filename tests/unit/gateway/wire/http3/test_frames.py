@@ -12,9 +12,11 @@ from gateway.wire.http3.frames import (
     DATA,
     EXCESSIVE_LOAD,
     FRAME_UNEXPECTED,
+    FREE,
     GOAWAY,
     HEADERS,
     MISSING_SETTINGS,
+    MOST_WASTED,
     SETTINGS,
     FrameReader,
     H3Fault,
@@ -87,3 +89,16 @@ def test_a_control_stream_begins_by_settings() -> None:
     with pytest.raises(H3Fault) as fault:
         list(FrameReader(may, frozenset(), begins=True).feed(frame(0x21, b"")))
     assert fault.value.error == MISSING_SETTINGS
+
+
+@pytest.mark.parametrize("nothing", [frame(DATA, b""), frame(0x21, b""), frame(0x21, b"greased")])
+def test_frames_for_nothing_are_counted_beyond_the_first_in_a_row(nothing: bytes) -> None:
+    reader = FrameReader(MAY, NEVER)
+    for _ in range(3):
+        assert list(reader.feed(nothing * FREE + frame(DATA, b"x"))) == [(DATA, b"x")]
+    assert reader.wasted == 0
+    assert list(reader.feed(nothing * (FREE + 5))) == []
+    assert reader.wasted == 5
+    with pytest.raises(H3Fault) as fault:
+        list(reader.feed(nothing * MOST_WASTED))
+    assert fault.value.error == EXCESSIVE_LOAD
