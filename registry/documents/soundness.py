@@ -10,6 +10,7 @@ from registry.documents.certified import Certified, rival_certificates
 from registry.documents.claims import claim_text, rivals
 from registry.documents.dangling import Hints, dangling, fault_of
 from registry.documents.host_owners import misplaced_hosts
+from registry.documents.mixed import mixed
 from registry.documents.referred import targets_of
 from registry.documents.rollouts import faults
 from registry.documents.touched import Before
@@ -63,6 +64,8 @@ def _own_errors(row: DocumentRow, draft: Draft, hints: Hints) -> Iterator[FieldE
     for reference in row.references:
         if reason := dangling(reference, draft, hints):
             yield error_of(row, reference.path, fault_of(reference, draft), reason)
+    for path, reason in mixed(row, draft):
+        yield error_of(row, path, "forbidden_combination", reason)
     named: set[DocumentKey] = set()
     for rival in (rival for claim in sorted(row.claims) for rival in rivals(claim)):
         # One that stands in the way is told; of a host's thousand Routes not each.
@@ -93,12 +96,19 @@ def _refuse_orphans(draft: Draft, touched: Before, judged: Collection[DocumentKe
         and not keys.isdisjoint(targets_of(reference))
         and (reason := dangling(reference, draft, hints))
     ]
+    orphans += [
+        error_of(row, path, "forbidden_combination", reason)
+        for row in draft.all_documents()
+        if row.key[0] == "Route" and row.key not in judged
+        if any(not keys.isdisjoint(targets_of(reference)) for reference in row.references)
+        for path, reason in mixed(row, draft)
+    ]
     if orphans:
         raise Problem(
             409,
             "in_use",
             "Still referred to",
-            detail=f"{orphans[0].document} would refer to nothing: {orphans[0].message}",
+            detail=f"{orphans[0].document} would not hold any more: {orphans[0].message}",
             errors=tuple(orphans[:_MAX_NAMED]),
             mend="change these documents in the same apply",
         )
