@@ -57,12 +57,14 @@ class Detour:
 class AnswerTranslation:
     """What becomes of one answer for a caller who does not speak as the service does: head, body and trailers.
 
-    head: as it goes to the caller; None: that is not known yet, and nothing goes out before.
+    head: as it goes to the caller; None: that is not known yet, and nothing goes out before. is_cut: the answer is not
+    whole, and its body has no way to say so.
     """
 
     __slots__ = ("head",)
 
     head: "ResponseHead | None"
+    is_cut: bool = False
 
     def feed(self, data: bytes) -> bytes:
         raise NotImplementedError

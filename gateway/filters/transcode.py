@@ -1,17 +1,18 @@
 """Calls of HTTP and JSON become calls of gRPC for the service, its answers JSON, as the rule's DescriptorSet says.
 
 Calls of gRPC, and of gRPC-Web, pass as they are. Paths that no `google.api.http` rule has are refused. A single message
-is answered as one body; a stream of them as lines, or as events. A status that is not OK becomes the HTTP status that
-google/rpc/code.proto names, with google.rpc.Status as its body.
+is answered as one body; a stream of them as lines, or as events; google.api.HttpBody as the bytes that it holds. A
+status that is not OK becomes the HTTP status that google/rpc/code.proto names, with google.rpc.Status as its body.
 """
 
 import struct
 from typing import Final
 
 from gateway.exchange import Exchange, Reply, WholeBody
+from gateway.grpc.http_body import USUAL_TYPE
 from gateway.grpc.http_paths import Binding
 from gateway.grpc.status import http_status, read_code
-from gateway.grpc.transcoding import BadAnswer, BadRequest, TooMany, Transcoder
+from gateway.grpc.transcoding import BadAnswer, BadRequest, TooLong, TooMany, Transcoder
 from gateway.plan import AnswerEncoding, Encode, RequestFilter
 from gateway.verdict import AnswerTranslation
 from meshway.grpc_message import CONTENT_TYPE, INTERNAL, PREFIX_SIZE, RESOURCE_EXHAUSTED, framed
@@ -27,8 +28,10 @@ _NOT_ANSWERED: Final = frozenset(
         b"grpc-encoding", b"grpc-accept-encoding",
     }
 )  # fmt: skip
+_JSON: Final = b"application/json"
 _TYPES: Final = {"ndjson": b"application/x-ndjson", "sse": b"text/event-stream"}
 _ENDS: Final = {"ndjson": (b"", b"\n"), "sse": (b"data: ", b"\n\n")}
+_AS_IT_IS: Final = (b"", b"")
 
 
 def is_transcoded(exchange: Exchange) -> bool:
@@ -44,7 +47,8 @@ def compile_filter(transcoder: Transcoder, rule: str, max_message: int) -> Reque
             return found
         binding, values = found
         try:
-            message = transcoder.message(binding, values, exchange.query, body)
+            content_type = exchange.head.named.get(b"content-type", b"")
+            message = transcoder.message(binding, values, exchange.query, body, content_type)
         except TooMany as error:
             return Reply(413, "too_large", "DPE", f"{rule}: {error}")
         except (BadRequest, UnicodeDecodeError) as error:
@@ -96,18 +100,25 @@ def compile_encode(transcoder: Transcoder, streaming: str, max_message: int, oth
 
 
 class JsonAnswer(AnswerTranslation):
-    """The head waits for the end of a single message, and for the first one of a stream."""
+    """The head waits for the end of a single message, and for the first one of a stream. _kind: its content type, of
+    bodies that are not JSON the first one's."""
 
-    __slots__ = ("_binding", "_buffer", "_fault", "_is_stream", "_most", "_said", "_text", "_transcoder", "_way")
+    __slots__ = (
+        "_binding", "_buffer", "_fault", "_is_octets", "_is_stream", "_kind", "_most", "_said", "_text", "_transcoder",
+        "_way", "is_cut",
+    )  # fmt: skip
 
     def __init__(
         self, transcoder: Transcoder, binding: Binding, streaming: str, max_message: int, head: ResponseHead
     ) -> None:
         self.head = None
+        self.is_cut = False
         self._said = head
         self._transcoder, self._binding = transcoder, binding
         self._way, self._most = streaming, max_message
         self._is_stream = binding.method.is_server_streaming
+        self._is_octets = transcoder.is_octets(binding.method, binding.rule.response_body)
+        self._kind = USUAL_TYPE if self._is_octets else _TYPES[streaming] if self._is_stream else _JSON
         self._buffer = bytearray()
         self._text: bytes | None = None
         self._fault: tuple[int, str] | None = None
@@ -133,7 +144,10 @@ class JsonAnswer(AnswerTranslation):
 
     def _take(self, message: bytes) -> bytes:
         try:
-            text = self._transcoder.text(self._binding.method, self._binding.rule.response_body, message)
+            text = self._read(message)
+        except TooLong as error:
+            self._fail(RESOURCE_EXHAUSTED, str(error))
+            return b""
         except BadAnswer as error:
             self._fail(INTERNAL, str(error))
             return b""
@@ -141,9 +155,19 @@ class JsonAnswer(AnswerTranslation):
             self._text = text
             return b""
         if self.head is None:
-            self.head = self._made(200, _TYPES[self._way], CHUNKED)
-        before, behind = _ENDS[self._way]
+            self.head = self._made(200, self._kind, CHUNKED)
+        before, behind = _AS_IT_IS if self._is_octets else _ENDS[self._way]
         return before + text + behind
+
+    def _read(self, message: bytes) -> bytes:
+        """Raises BadAnswer."""
+        method, response_body = self._binding.method, self._binding.rule.response_body
+        if not self._is_octets:
+            return self._transcoder.text(method, response_body, message)
+        kind, text = self._transcoder.octets(method, response_body, message)
+        if self.head is None:
+            self._kind = kind
+        return text
 
     def _fail(self, code: int, words: str) -> None:
         self._fault = code, words
@@ -163,14 +187,16 @@ class JsonAnswer(AnswerTranslation):
             failure = self._transcoder.failure(code, message, details)
         elif self.head is None:
             body = self._text or b""
-            kind = _TYPES[self._way] if self._is_stream else b"application/json"
-            self.head = self._made(200, kind, len(body))
+            self.head = self._made(200, self._kind, len(body))
             return body
         else:
             return b""
         if self.head is None:
-            self.head = self._made(http_status(code), b"application/json", len(failure))
+            self.head = self._made(http_status(code), _JSON, len(failure))
             return failure
+        if self._is_octets:
+            self.is_cut = True
+            return b""
         return b'{"error":%b}\n' % failure if self._way == NDJSON else b"event: error\ndata: %b\n\n" % failure
 
     def _made(self, status: int, content_type: bytes, body: int) -> ResponseHead:

@@ -11,19 +11,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
-from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message import Error as MessageError
 
+from gateway.grpc import http_body
+from gateway.grpc.http_body import ALL
 from gateway.grpc.http_paths import Binding, HttpPaths
+from gateway.grpc.message_pool import message_pool
 from gateway.grpc.status import CODES
+from gateway.grpc.values import MOST_VALUES, has_more, holds_more
 from meshway.descriptor_files import DescriptorFiles, Method
 from meshway.protobuf import ProtobufFault, as_block, as_text, read
 
-ALL: Final = "*"
-_MOST_ABOVE: Final = 100
-MOST_VALUES: Final = 50_000  # of one body: each takes 2 to 6 µs of the worker, which does nothing else meanwhile
 # Whatever the library raises for what callers and services can write: more than it says.
 _FAULTS: Final = (
     json_format.Error, MessageError, ArithmeticError, AttributeError, LookupError, RecursionError, SystemError,
@@ -54,6 +55,10 @@ class BadAnswer(ValueError):
     """What the service answered is not the message."""
 
 
+class TooLong(BadAnswer):
+    """It holds more values than a worker can take the time for."""
+
+
 class Transcoder:
     """paths: of the services that are asked for. Raises ValueError for descriptors of which nothing can be made."""
 
@@ -67,7 +72,7 @@ class Transcoder:
         enums_as_numbers: bool = False,
         ignores_unknown: bool = False,
     ) -> None:
-        self._pool = _pool(files)
+        self._pool = message_pool(files)
         self._shown: Mapping[str, Any] = {
             "always_print_fields_with_no_presence": emit_defaults,
             "preserving_proto_field_name": proto_names,
@@ -105,11 +110,20 @@ class Transcoder:
 
     # Of requests.
 
-    def message(self, binding: Binding, values: Mapping[tuple[str, ...], str], query: bytes, body: bytes) -> bytes:
+    def message(
+        self,
+        binding: Binding,
+        values: Mapping[tuple[str, ...], str],
+        query: bytes,
+        body: bytes,
+        content_type: bytes = b"",
+    ) -> bytes:
         """Raises BadRequest."""
         made = self._new(binding.method.input)
         rule = binding.rule
-        if rule.body:
+        if rule.body and http_body.is_body(made.DESCRIPTOR, rule.body):
+            http_body.write(made, rule.body, content_type, body)
+        elif rule.body:
             self._read_body(made, rule.body, body)
         elif body:
             raise BadRequest("this call has no body")
@@ -134,7 +148,7 @@ class Transcoder:
             read_value = json.loads(body) if body.strip() else ({} if field == ALL else None)
             if field != ALL:
                 read_value = {} if read_value is None else {field: read_value}
-            if _has_more_values(read_value, MOST_VALUES):
+            if has_more(read_value):
                 raise TooMany(f"the body holds more than {MOST_VALUES} values")
             if (
                 field == ALL
@@ -186,14 +200,31 @@ class Transcoder:
 
     # Of answers.
 
+    def is_octets(self, method: Method, response_body: str) -> bool:
+        """Whether its answers are bodies of HTTP as they are."""
+        return http_body.is_body(self._pool.FindMessageTypeByName(method.output), response_body)
+
+    def octets(self, method: Method, response_body: str, message: bytes) -> tuple[bytes, bytes]:
+        """Content type and body. Raises BadAnswer."""
+        made = self._new(method.output)
+        try:
+            made.ParseFromString(message)
+            return http_body.read(made, response_body)
+        except _FAULTS as error:
+            raise BadAnswer(f"the service's message is no {method.output}: {error}") from error
+
     def text(self, method: Method, response_body: str, message: bytes) -> bytes:
         """Raises BadAnswer."""
         made = self._new(method.output)
         try:
             made.ParseFromString(message)
+            if len(message) > MOST_VALUES and holds_more(made, self._new):  # a value takes a byte or more
+                raise TooLong(f"the service's message holds more than {MOST_VALUES} values")
             if not response_body:
                 return str(json_format.MessageToJson(made, indent=None, **self._shown)).encode()
             shown = json_format.MessageToDict(made, **_without(self._shown, "ensure_ascii"))
+        except TooLong:
+            raise
         except _FAULTS as error:
             raise BadAnswer(f"the service's message is no {method.output}: {error}") from error
         field = made.DESCRIPTOR.fields_by_name[response_body]
@@ -237,47 +268,9 @@ def _without(shown: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in shown.items() if key != name}
 
 
-def _has_more_values(value: object, most: int) -> bool:
-    """value: of JSON. Without recursion, and no longer than it takes to know."""
-    left, rest = most, [value]
-    while rest:
-        held = rest.pop()
-        members = list(held.values()) if isinstance(held, dict) else held if isinstance(held, list) else ()
-        left -= len(members)
-        if left < 0:
-            return True
-        rest += members
-    return False
-
-
 def _told(error: Exception) -> str:
     """As a caller may read it: protobuf passes on what Python says of text that is no number."""
     return str(error).replace(_OF_PYTHON, "no whole number: ")
-
-
-def _pool(files: DescriptorFiles) -> descriptor_pool.DescriptorPool:
-    pool = descriptor_pool.DescriptorPool()
-    added: set[str] = set()
-
-    def add(name: str, above: tuple[str, ...]) -> None:
-        if name in added:
-            return
-        if len(above) > _MOST_ABOVE:
-            raise ValueError(f"{name} is imported by more than {_MOST_ABOVE} files, each by the next")
-        if name in above or name not in files.files:
-            raise ValueError(f"{name} is imported in a circle, or is not there")
-        for other in files.imports[name]:
-            add(other, (*above, name))
-        try:
-            pool.Add(descriptor_pb2.FileDescriptorProto.FromString(files.files[name]))
-            pool.FindFileByName(name)
-        except (TypeError, KeyError, DecodeError) as error:
-            raise ValueError(f"{name}: {error}") from error
-        added.add(name)
-
-    for name in files.files:
-        add(name, ())
-    return pool
 
 
 def _field(of: Descriptor, name: str) -> FieldDescriptor | None:

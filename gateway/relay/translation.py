@@ -63,7 +63,10 @@ class TranslatedDownstream(PassingDownstream):
             return
         if self._last:
             self._next.send_body(self._last)
-        self._next.send_end(b"")
+        if self._translation.is_cut:
+            self._next.abort()
+        else:
+            self._next.send_end(b"")
 
     def _begin(self, head: ResponseHead, *, ended: bool) -> None:
         self._is_begun = True

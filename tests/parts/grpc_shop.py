@@ -31,10 +31,18 @@ def _message(name: str, *fields: tuple[str, int, Any, str, bool]) -> Any:
     return made
 
 
+def http_body_file() -> Any:
+    """google/api/httpbody.proto, but for its extensions."""
+    file = descriptor_pb2.FileDescriptorProto(name="google/api/httpbody.proto", package="google.api", syntax="proto3")
+    fields = (("content_type", 1, _F.TYPE_STRING, "", False), ("data", 2, _F.TYPE_BYTES, "", False))
+    file.message_type.append(_message("HttpBody", *fields))
+    return file
+
+
 def shop_file(more: Iterable[tuple[str, bytes]] = ()) -> Any:
     """more: further methods, each from GetBook to Book, with its rule."""
     file = descriptor_pb2.FileDescriptorProto(name="shop.proto", package="shop.v1", syntax="proto3")
-    file.dependency.append("google/protobuf/timestamp.proto")
+    file.dependency.extend(["google/protobuf/timestamp.proto", "google/api/httpbody.proto"])
     kind = file.enum_type.add(name="Kind")
     kind.value.add(name="KIND_UNKNOWN", number=0)
     kind.value.add(name="NOVEL", number=1)
@@ -65,6 +73,11 @@ def shop_file(more: Iterable[tuple[str, bytes]] = ()) -> Any:
                 ("book", 2, _F.TYPE_MESSAGE, ".shop.v1.Book", False),
             ),
             _message("Books", ("books", 1, _F.TYPE_MESSAGE, ".shop.v1.Book", True)),
+            _message(
+                "Cover",
+                ("name", 1, _F.TYPE_STRING, "", False),
+                ("picture", 2, _F.TYPE_MESSAGE, ".google.api.HttpBody", False),
+            ),
         ]
     )
     service = file.service.add(name="Shop")
@@ -75,10 +88,14 @@ def shop_file(more: Iterable[tuple[str, bytes]] = ()) -> Any:
         ("Echo", "Book", "Book", False, http_rule("POST", "/v1/books:echo", "*")),
         ("ListBooks", "GetBook", "Book", True, http_rule("GET", "/v1/{name=shelves/*}/books")),
         ("Titles", "GetBook", "Books", False, http_rule("GET", "/v1/titles", response_body="books")),
+        ("PutCover", "Cover", "Cover", False, http_rule("PUT", "/v1/{name=covers/*}", "picture", "picture")),
+        ("Print", "HttpBody", "HttpBody", False, http_rule("POST", "/v1/print", "*")),
+        ("Pages", "GetBook", "HttpBody", True, http_rule("GET", "/v1/{name=pages/*}")),
         *((name, "GetBook", "Book", False, rule) for name, rule in more),
     ):
+        types = {kind: f".{'google.api' if kind == 'HttpBody' else 'shop.v1'}.{kind}" for kind in (asked, answered)}
         method = service.method.add(
-            name=name, input_type=f".shop.v1.{asked}", output_type=f".shop.v1.{answered}", server_streaming=streams
+            name=name, input_type=types[asked], output_type=types[answered], server_streaming=streams
         )
         method.options.ParseFromString(block(HTTP_RULE, rule))
     return file
@@ -88,6 +105,7 @@ def descriptor_set(more: Iterable[tuple[str, bytes]] = (), *, with_imports: bool
     files = descriptor_pb2.FileDescriptorSet()
     if with_imports:
         files.file.add().ParseFromString(timestamp_pb2.DESCRIPTOR.serialized_pb)
+    files.file.add().CopyFrom(http_body_file())
     files.file.add().CopyFrom(shop_file(more))
     return bytes(files.SerializeToString())
 
@@ -107,10 +125,14 @@ class Shop:
         self.port = 0
         pool = descriptor_pool.DescriptorPool()
         pool.AddSerializedFile(timestamp_pb2.DESCRIPTOR.serialized_pb)
+        pool.Add(http_body_file())
         pool.Add(shop_file())
+        names = [
+            "google.api.HttpBody",
+            *(f"shop.v1.{name}" for name in ("Book", "GetBook", "CreateBook", "Books", "Cover")),
+        ]
         self._classes = {
-            name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"shop.v1.{name}"))
-            for name in ("Book", "GetBook", "CreateBook", "Books")
+            name.rpartition(".")[2]: message_factory.GetMessageClass(pool.FindMessageTypeByName(name)) for name in names
         }
 
     def handlers(self) -> dict[str, Any]:
@@ -148,6 +170,11 @@ class Shop:
             await take(request, context)
             return self._classes["Books"](books=[book(title="Dune"), book(title="Emma")])
 
+        async def pages(request: Any, context: Any) -> AsyncIterator[Any]:
+            for kind in ("text/html; charset=utf-8", "text/plain"):  # the first one holds
+                yield self._classes["HttpBody"](content_type=kind, data=f"<p>{request.name}</p>".encode())
+            await take(request, context)
+
         def unary(run: Any, asked: str) -> Any:
             return grpc.unary_unary_rpc_method_handler(
                 run, self._classes[asked].FromString, lambda answer: answer.SerializeToString()
@@ -158,6 +185,11 @@ class Shop:
             "CreateBook": unary(create, "CreateBook"),
             "Echo": unary(echo, "Book"),
             "Titles": unary(titles, "GetBook"),
+            "PutCover": unary(echo, "Cover"),
+            "Print": unary(echo, "HttpBody"),
+            "Pages": grpc.unary_stream_rpc_method_handler(
+                pages, self._classes["GetBook"].FromString, lambda answer: answer.SerializeToString()
+            ),
             "ListBooks": grpc.unary_stream_rpc_method_handler(
                 books, self._classes["GetBook"].FromString, lambda answer: answer.SerializeToString()
             ),

@@ -107,6 +107,40 @@ async def test_many_messages_are_a_line_each_or_events_and_a_failure_among_them_
         assert "event: error\ndata: " in body
 
 
+PICTURE = "\x00\x89PNG no json {"
+
+
+async def test_a_message_that_is_a_body_of_http_goes_and_comes_as_it_is() -> None:
+    async with shop() as (service, gateway):
+        fields = f"Content-Type: image/png\r\nContent-Length: {len(PICTURE.encode())}\r\n"
+        for method, path in (("PUT", "/v1/covers/7"), ("POST", "/v1/print")):
+            status, head, body = await gateway.ask(path, method=method, body=PICTURE, fields=fields)
+            assert (status, body) == (200, PICTURE)
+            assert "\r\nContent-Type: image/png\r\n" in head
+        cover, printed = service.asked
+        assert (cover.name, cover.picture.content_type) == ("covers/7", "image/png")
+        assert printed.data == PICTURE.encode()
+        status, head, body = await gateway.ask("/v1/print", method="POST", body="x", fields="Content-Length: 1\r\n")
+        assert (status, body) == (200, "x")
+        assert "Content-Type: application/octet-stream" in head
+        bad = f"Content-Type: {'x' * 300}\r\nContent-Length: 1\r\n"
+        status, head, body = await gateway.ask("/v1/print", method="POST", body="x", fields=bad)
+        assert (status, json.loads(body)["code"]) == (500, grpc.StatusCode.INTERNAL.value[0])
+
+
+async def test_bodies_that_come_in_a_stream_are_one_and_break_off_where_it_fails() -> None:
+    async with shop() as (service, gateway):
+        head, body = await stream(gateway, "/v1/pages/7")
+        assert "\r\nContent-Type: text/html; charset=utf-8\r\n" in head
+        assert body == "<p>pages/7</p>" * 2
+        service.fails = grpc.StatusCode.DATA_LOSS
+        caller = Caller(*await asyncio.open_connection("127.0.0.1", gateway.port))
+        caller.send(b"GET /v1/pages/7 HTTP/1.1\r\nHost: a\r\n\r\n")
+        told = await caller.rest()
+        assert told.count(b"<p>pages/7</p>") == 2
+        assert not told.endswith(b"0\r\n\r\n"), "what is cut does not look like the end"
+
+
 async def test_a_status_that_is_not_ok_is_one_of_http_with_its_words_and_details() -> None:
     book = octets(1, b"shelves/1")
     detail = octets(1, b"type.googleapis.com/shop.v1.Book") + block(2, book)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor_pb2
 
-from gateway.grpc.transcoding import MOST_VALUES, BadAnswer, BadRequest, TooMany, Transcoder
+from gateway.grpc.transcoding import BadAnswer, BadRequest, TooLong, TooMany, Transcoder
+from gateway.grpc.values import MOST_VALUES
 from meshway.descriptor_files import read_descriptor_files
 from meshway.protobuf import block, octets
 from tests.parts.grpc_shop import HTTP_RULE, SERVICE, descriptor_set, http_rule
@@ -136,3 +137,15 @@ def test_a_body_holds_no_more_values_than_a_worker_has_time_for() -> None:
     for tags in (["x"] * MOST_VALUES, [{"a": [1] * 10}] * (MOST_VALUES // 10)):
         with pytest.raises(TooMany):
             sent("POST /v1/books:echo", json.dumps({"tags": tags}).encode())
+
+
+def test_an_answer_holds_no_more_values_than_a_worker_has_time_for() -> None:
+    made = transcoder()
+    found = made.paths.find(b"POST", b"/v1/books:echo")
+    assert found is not None
+    binding, values = found
+    tags = made.message(binding, values, b"", json.dumps({"tags": [""] * (MOST_VALUES - 10)}).encode())
+    many = tags + octets(5, b"x") * 20
+    assert json.loads(made.text(binding.method, "", tags))["tags"][:1] == [""]
+    with pytest.raises(TooLong):
+        made.text(binding.method, "", many)
