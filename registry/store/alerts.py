@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Float, Text, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from registry.store.steps import Query, Step
-from registry.store.tables import ALERT_STATES, SILENCES
+from registry.store.tables.alerts import ALERT_STATES, SILENCES
 
 _STATE: Final = ALERT_STATES.c
 _SILENCE: Final = SILENCES.c

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_step
 from registry.store.compiled import NO_OFFSET, insert, sql, upsert
 from registry.store.interface import NO_AUDIT, AuditHeadRecord, AuditRecord
 from registry.store.steps import Query, Row, Step
-from registry.store.tables import AUDIT, AUDIT_HEAD
+from registry.store.tables.people import AUDIT, AUDIT_HEAD
 
 AFTER: Final = (
     select(AUDIT)

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Float, Text, bindparam, delete, select, updat
 from sqlalchemy.dialects.postgresql import insert
 
 from registry.store.steps import Query, Row, Step
-from registry.store.tables import AUTHORITIES, TRUST
+from registry.store.tables.trust import AUTHORITIES, TRUST
 
 Role = Literal["root", "intermediate", "token_key"]
 State = Literal["next", "current", "old"]

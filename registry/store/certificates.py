@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Float, Text, and_, bindparam, delete, func, o
 from sqlalchemy.dialects.postgresql import insert
 
 from registry.store.steps import Query, Row, Step
-from registry.store.tables import CERTIFICATES
+from registry.store.tables.trust import CERTIFICATES
 
 
 class CertificateShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

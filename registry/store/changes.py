@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, func, select
 from registry.store.bulk import Bulk
 from registry.store.compiled import NO_OFFSET, insert, sql
 from registry.store.interface import ChangeRecord
-from registry.store.tables import CHANGES
+from registry.store.tables.revisions import CHANGES
 
 _ADD: Final = Bulk(CHANGES, insert)
 _ORDER: Final = (CHANGES.c.revision, CHANGES.c.position)

@@ -9,7 +9,7 @@ from sqlalchemy import LargeBinary, Text, bindparam, select, update
 from registry.store.compiled import insert, sql
 from registry.store.interface import DataKeyRecord
 from registry.store.steps import Query, Step
-from registry.store.tables import DATA_KEYS
+from registry.store.tables.trust import DATA_KEYS
 
 _ALL: Final = sql(select(DATA_KEYS))
 _ADD: Final = sql(insert(DATA_KEYS).on_conflict_do_nothing())

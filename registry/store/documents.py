@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, select
 from registry.store.bulk import Bulk
 from registry.store.compiled import sql, upsert
 from registry.store.interface import DocumentRecord
-from registry.store.tables import DOCUMENTS
+from registry.store.tables.revisions import DOCUMENTS
 
 _ALL: Final = sql(select(DOCUMENTS))
 _PUT: Final = Bulk(DOCUMENTS, upsert)

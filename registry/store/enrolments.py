@@ -7,7 +7,7 @@ from sqlalchemy import Float, LargeBinary, Text, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from registry.store.steps import Query, Row, Step
-from registry.store.tables import ENROLMENTS
+from registry.store.tables.trust import ENROLMENTS
 
 
 class EnrolmentRecord(msgspec.Struct, frozen=True, gc=False):

@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import delete
 
 from registry.store.compiled import sql
-from registry.store.tables import OF_REVISIONS
+from registry.store.tables.whole import OF_REVISIONS
 
 _REMOVE: Final = [sql(delete(table)) for table in OF_REVISIONS]
 

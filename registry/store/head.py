@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import bindparam, select, update
 
 from registry.store.compiled import insert, sql
-from registry.store.tables import HEAD
+from registry.store.tables.revisions import HEAD
 
 _READ: Final = sql(select(HEAD.c.epoch, HEAD.c.revision, HEAD.c.instances))
 _MOVE: Final = sql(

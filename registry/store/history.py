@@ -9,8 +9,8 @@ from sqlalchemy import BigInteger, and_, bindparam, delete, func, select, tuple_
 from registry.store.bulk import Bulk
 from registry.store.compiled import NO_OFFSET, insert, sql
 from registry.store.interface import HistoryRecord
-from registry.store.tables import DOCUMENT_HISTORY as HISTORY
-from registry.store.tables import HEAD
+from registry.store.tables.revisions import DOCUMENT_HISTORY as HISTORY
+from registry.store.tables.revisions import HEAD
 
 _ADD: Final = Bulk(HISTORY, insert)
 _KEY: Final = (HISTORY.c.kind, HISTORY.c.namespace, HISTORY.c.name)

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, bindparam, delete, select
 
 from registry.store.compiled import NO_OFFSET, sql, upsert
 from registry.store.interface import OnceRecord
-from registry.store.tables import IDEMPOTENCY_KEYS as KEYS
+from registry.store.tables.revisions import IDEMPOTENCY_KEYS as KEYS
 
 _ALL: Final = sql(select(KEYS).order_by(KEYS.c.at))
 _ADD: Final = sql(upsert(KEYS))

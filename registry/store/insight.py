@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.elements import BindParameter
 
 from registry.store.steps import Query, Row, Step
-from registry.store.tables import INSIGHT_LAST_USED, INSIGHT_POINTS, INSIGHT_POSITIONS, INSIGHT_REPORTS
+from registry.store.tables.insight import INSIGHT_LAST_USED, INSIGHT_POINTS, INSIGHT_POSITIONS, INSIGHT_REPORTS
 
 
 class InsightStore(Protocol):

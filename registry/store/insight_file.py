@@ -18,7 +18,7 @@ from registry.settings import StartRefused
 from registry.store.compiled import positional
 from registry.store.interface import StoreUnavailable
 from registry.store.steps import NoRow
-from registry.store.tables import INSIGHT_TABLES
+from registry.store.tables.insight import INSIGHT_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

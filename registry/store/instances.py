@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, select
 from registry.store.bulk import Bulk
 from registry.store.compiled import sql, upsert
 from registry.store.interface import InstanceRecord
-from registry.store.tables import INSTANCES
+from registry.store.tables.revisions import INSTANCES
 
 _ALL: Final = sql(select(INSTANCES))
 _PUT: Final = Bulk(INSTANCES, upsert)

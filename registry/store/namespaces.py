@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import select
 
 from registry.store.compiled import insert, sql
-from registry.store.tables import NAMESPACES
+from registry.store.tables.revisions import NAMESPACES
 
 _ALL: Final = sql(select(NAMESPACES.c.name).order_by(NAMESPACES.c.name))
 _ADD: Final = sql(insert(NAMESPACES).on_conflict_do_nothing())

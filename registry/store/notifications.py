@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Text, and_, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from registry.store.steps import Query, Row, Step
-from registry.store.tables import NOTIFICATION_GROUPS, NOTIFICATION_INBOX, NOTIFICATION_OUTCOMES
+from registry.store.tables.alerts import NOTIFICATION_GROUPS, NOTIFICATION_INBOX, NOTIFICATION_OUTCOMES
 
 
 class GroupRecord(msgspec.Struct, frozen=True, gc=False):

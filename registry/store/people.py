@@ -10,7 +10,7 @@ from sqlalchemy import Float, bindparam, delete, select
 from registry.store.compiled import sql, upsert
 from registry.store.interface import PeopleRecord
 from registry.store.steps import Query, Step
-from registry.store.tables import PEOPLE
+from registry.store.tables.people import PEOPLE
 
 _ALL: Final = sql(select(PEOPLE))
 _PUT: Final = sql(upsert(PEOPLE, newest=PEOPLE.c.version))

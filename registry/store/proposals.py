@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from registry.store.steps import Query, Row, Step
-from registry.store.tables import PROPOSALS
+from registry.store.tables.people import PROPOSALS
 
 
 class ProposalRecord(msgspec.Struct, frozen=True, gc=False):

@@ -15,7 +15,7 @@ from sqlalchemy import exists, func, select
 
 from registry.store.compiled import sql
 from registry.store.session import FILE_NAME
-from registry.store.tables import CHANGES, DOCUMENT_HISTORY, DOCUMENTS, HEAD, INSTANCES
+from registry.store.tables.revisions import CHANGES, DOCUMENT_HISTORY, DOCUMENTS, HEAD, INSTANCES
 
 if TYPE_CHECKING:
     from pathlib import Path

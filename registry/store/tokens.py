@@ -10,7 +10,7 @@ from sqlalchemy import Float, Text, bindparam, delete, or_, select
 from registry.store.compiled import sql, upsert
 from registry.store.interface import TokenRecord
 from registry.store.steps import Query, Step
-from registry.store.tables import TOKENS
+from registry.store.tables.people import TOKENS
 
 _ALL: Final = sql(select(TOKENS))
 _PUT: Final = sql(upsert(TOKENS))

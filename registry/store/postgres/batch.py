@@ -15,23 +15,17 @@ from sqlalchemy import CTE, BigInteger, Column, Table, Text, bindparam, delete, 
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from registry.store.postgres.statements import Statement
-from registry.store.tables import (
-    AUDIT,
-    AUDIT_HEAD,
-    AUTHORITIES,
-    CERTIFICATES,
+from registry.store.tables.people import AUDIT, AUDIT_HEAD, PEOPLE, TOKENS
+from registry.store.tables.revisions import (
     CHANGES,
-    DATA_KEYS,
     DOCUMENT_HISTORY,
     DOCUMENTS,
     HEAD,
     IDEMPOTENCY_KEYS,
     INSTANCES,
     NAMESPACES,
-    PEOPLE,
-    TOKENS,
-    TRUST,
 )
+from registry.store.tables.trust import AUTHORITIES, CERTIFICATES, DATA_KEYS, TRUST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

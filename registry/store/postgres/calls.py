@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from registry.store.postgres.link import Link
 from registry.store.postgres.reading import run
 from registry.store.postgres.statements import Statement
-from registry.store.tables import TOLD_BATCHES, TOLD_ITEMS
+from registry.store.tables.told import TOLD_BATCHES, TOLD_ITEMS
 
 if TYPE_CHECKING:
     from registry.store.calls import FoundItem, Told

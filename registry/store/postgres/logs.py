@@ -16,7 +16,7 @@ from registry.store.logs import FoundLog
 from registry.store.postgres.link import Link
 from registry.store.postgres.reading import run
 from registry.store.postgres.statements import Statement
-from registry.store.tables import LOG_BATCHES, LOG_LINES
+from registry.store.tables.told import LOG_BATCHES, LOG_LINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,19 +10,18 @@ from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
 from registry.store import audit, history, idempotency
-from registry.store.tables import (
+from registry.store.tables.people import PEOPLE, TOKENS
+from registry.store.tables.revisions import (
     CHANGES,
-    DATA_KEYS,
     DOCUMENT_HISTORY,
     DOCUMENTS,
     HEAD,
     IDEMPOTENCY_KEYS,
     INSTANCES,
     NAMESPACES,
-    OF_REVISIONS,
-    PEOPLE,
-    TOKENS,
 )
+from registry.store.tables.trust import DATA_KEYS
+from registry.store.tables.whole import OF_REVISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

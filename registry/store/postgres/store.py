@@ -37,7 +37,8 @@ from registry.store.postgres.reading import WHOLE_TABLE_S, load, run, whole_revi
 from registry.store.postgres.session import Session
 from registry.store.postgres.statements import compiled
 from registry.store.steps import NoRow
-from registry.store.tables import AUDIT, IDEMPOTENCY_KEYS
+from registry.store.tables.people import AUDIT
+from registry.store.tables.revisions import IDEMPOTENCY_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence

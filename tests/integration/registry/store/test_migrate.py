@@ -15,14 +15,14 @@ from registry.store import migrate
 from registry.store.lock import FolderLock
 from registry.store.migrate import SCHEMA, prepare, scripts
 from registry.store.session import FILE_NAME
-from registry.store.tables import METADATA
+from registry.store.tables.whole import WHOLE
 
 
 def test_the_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
     prepare(tmp_path)
     engine = create_engine(f"sqlite:///{tmp_path / FILE_NAME}")
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+        assert compare_metadata(MigrationContext.configure(connection), WHOLE) == []
     engine.dispose()
 
 

@@ -20,7 +20,7 @@ from registry.store.postgres import connections, reading
 from registry.store.postgres.address import shown
 from registry.store.postgres.migrate import prepare
 from registry.store.postgres.store import PostgresStore, open_postgres
-from registry.store.tables import METADATA
+from registry.store.tables.whole import WHOLE
 from tests.parts.conditions import until
 from tests.parts.postgres import Postgres, running_postgres
 from tests.parts.store_records import batch, change, history, instance
@@ -30,7 +30,7 @@ async def test_the_migrations_make_exactly_the_tables(database_url: str) -> None
     await prepare(database_url)
 
     def differences(connection: Connection) -> object:
-        return compare_metadata(MigrationContext.configure(connection), METADATA)
+        return compare_metadata(MigrationContext.configure(connection), WHOLE)
 
     engine = create_async_engine(database_url.replace("postgresql://", "postgresql+asyncpg://"))
     async with engine.connect() as connection:
