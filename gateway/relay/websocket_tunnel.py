@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from meshway.http1.message import ResponseHead
 
 PINGS: Final = -2  # what the downstream's timer is set for, beside the reasons of ending.py
+ANSWERS_S: Final = 1.0  # so long a service may take to answer what came before a caller's fault, and to close
 _KEY_SIZE: Final = 4
 _NOT_ASKED: Final = -1
 
@@ -45,8 +46,8 @@ class MeteredDownstream(PassingDownstream):
         data = meter.feed(data)
         if data:
             self._next.send_body(data)
-        if meter.fault:
-            self._tunnel.service_failed()
+        if meter.is_over:
+            self._tunnel.service_is_over()
 
     def say(self, frame: bytes) -> None:
         """Of our own."""
@@ -56,7 +57,7 @@ class MeteredDownstream(PassingDownstream):
 class WebSocketTunnel(Tunnel):
     """from_caller, from_service: what has come of each."""
 
-    __slots__ = ("_ping_every_s", "_pinged", "_said", "from_caller", "from_service")
+    __slots__ = ("_owed", "_ping_every_s", "_pinged", "_said", "from_caller", "from_service")
 
     def __init__(self, call: "Call", attempt: "Attempt", plan: WebSocketPlan, head: "ResponseHead") -> None:
         """head: the service's 101."""
@@ -65,6 +66,7 @@ class WebSocketTunnel(Tunnel):
         self.from_caller = FrameMeter(masked=True, bits=bits, max_frame=sizes[0], max_message=sizes[1])
         self.from_service = FrameMeter(masked=False, bits=bits, max_frame=sizes[0], max_message=sizes[1])
         self._said = 0  # our own close code
+        self._owed = 0  # the one the caller is told of his fault when what came before it was answered
         self._ping_every_s = plan.ping_every_s
         self._pinged = (_NOT_ASKED, _NOT_ASKED)  # what had come of each, caller and service, when it was asked last
         call.downstream = MeteredDownstream(call.downstream, self)
@@ -77,23 +79,50 @@ class WebSocketTunnel(Tunnel):
         data = meter.feed(data)
         if data:
             self.attempt.send_body(data)
-        if meter.fault and not self._said:
-            outcome = "too_large" if meter.fault == TOO_BIG else "websocket_protocol"
-            self._say(meter.fault, GOING_AWAY)
-            self.call.end_upgraded(self.attempt, "cancelled", "DPE", outcome, f"the caller sent {meter.detail}")
+        if meter.fault and not self._said and not self._owed:
+            self._caller_failed()
 
-    def service_failed(self) -> None:
-        """It broke the rules, or sent more at once than it may."""
+    def _caller_failed(self) -> None:
+        """He broke the rules, or sent more at once than he may. The service is told that no more comes, and heard until
+        it closes in its turn: it may still answer what came before."""
+        meter, call = self.from_caller, self.call
+        self._owed = meter.fault
+        reason = "too_large" if meter.fault == TOO_BIG else "websocket_protocol"
+        call.exchange.mark("DPE")
+        call.exchange.blame(reason, "", f"the caller sent {meter.detail}")
+        self.attempt.send_body(close_frame(GOING_AWAY, urandom(_KEY_SIZE)))
+        if self.from_service.is_over:
+            self._end_failed()
+        else:
+            self.from_service.withholds_close = True
+            call.wait_for(PINGS, self, call.relay.now() + ANSWERS_S)
+
+    def _end_failed(self) -> None:
+        self._tell_caller(self._owed)
+        self.call.end_upgraded(self.attempt, "cancelled", "", "", "")
+
+    def service_is_over(self) -> None:
+        """It closed, broke the rules, or sent more at once than it may."""
         meter = self.from_service
-        if not self._said:
+        if self._owed:
+            self._end_failed()
+        elif meter.fault and not self._said:
             self._say(GOING_AWAY, meter.fault)
             failure = FAILURES["upstream_protocol"]
             reason = "too_large" if meter.fault == TOO_BIG else failure.reason
             detail = f"the service sent {meter.detail}"
             self.call.end_upgraded(self.attempt, failure.outcome, failure.flag, reason, detail)
 
+    def upstream_ended(self) -> None:
+        if self._owed:
+            self._end_failed()
+        else:
+            super().upstream_ended()
+
     def say_goodbye(self, code: int) -> bool:
-        if not self._said:
+        if self._owed:
+            self._end_failed()
+        elif not self._said:
             self._say(code, code)
             self.call.end_upgraded(self.attempt, "cancelled", "", "", "")
         return True
@@ -104,14 +133,17 @@ class WebSocketTunnel(Tunnel):
         self.call.end_upgraded(self.attempt, "cancelled", refusal.flag, refusal.reason, refusal.detail, refusal.policy)
 
     def tell_service(self) -> None:
-        if self.from_caller.takes_frame:
+        if self.from_caller.takes_frame and not self._owed:
             self.attempt.send_body(close_frame(GOING_AWAY, urandom(_KEY_SIZE)))
 
     def tells_caller(self, kind: str) -> bool:
-        return self._tell_caller(GOING_AWAY if kind == "upgraded_idle" else BAD_GATEWAY)
+        return self._tell_caller(self._owed or (GOING_AWAY if kind == "upgraded_idle" else BAD_GATEWAY))
 
     def on_timer(self, now: float) -> None:
         """Asks both sides whether they live. Who lets a whole span pass in silence, having been asked, does not."""
+        if self._owed:
+            self._end_failed()
+            return
         call = self.call
         call.relay.wheel.set(call.downstream.timer, self, now + self._ping_every_s)
         if self.attempt.is_held_up:
@@ -138,7 +170,7 @@ class WebSocketTunnel(Tunnel):
         caller, service, tunnels = self.from_caller, self.from_service, self.call.relay.tunnels
         tunnels.from_callers += caller.messages
         tunnels.from_services += service.messages
-        code = self._said or caller.close_code or service.close_code
+        code = self._said or self._owed or caller.close_code or service.close_code
         self.call.exchange.metadata += b',"close_code":%d,"messages_in":%d,"messages_out":%d' % (
             code,
             caller.messages,

@@ -30,12 +30,13 @@ class FrameMeter:
     over all its fragments, compressed as they come.
 
     fault: the code to close with, 0: none; detail: why. close_code: of the close frame that went by, 0: none did.
-    messages: whole ones. Behind a close frame, and behind a fault, nothing goes on.
+    messages: whole ones. is_over: it came to a close frame, or a fault, behind which nothing goes on. withholds_close:
+    nor does that frame.
     """
 
     __slots__ = (
-        "_bits", "_is_over", "_mask", "_max_frame", "_max_message", "_message", "_mostly", "_part", "_short", "_skip",
-        "close_code", "detail", "fault", "messages",
+        "_bits", "_mask", "_max_frame", "_max_message", "_message", "_mostly", "_part", "_short", "_skip", "close_code",
+        "detail", "fault", "is_over", "messages", "withholds_close",
     )  # fmt: skip
 
     def __init__(self, *, masked: bool, bits: int, max_frame: int, max_message: int) -> None:
@@ -50,7 +51,7 @@ class FrameMeter:
             {_FINAL | _BINARY | bit for bit in (0, bits & COMPRESSED_BIT)}
         )
         self._short = min(125, max_frame, max_message)
-        self._is_over = False  # behind a close frame, or a fault
+        self.is_over = self.withholds_close = False
         self.messages = 0
         self.fault = 0
         self.detail = ""
@@ -59,17 +60,17 @@ class FrameMeter:
     @property
     def takes_frame(self) -> bool:
         """Another frame may be put behind what went on: it ended with one, and not with a close frame."""
-        return not self._skip and not self.close_code
+        return not self._skip and (not self.close_code or self.withholds_close)
 
     def feed(self, data: bytes) -> bytes:
         """What goes on: mostly the same object."""
         size = len(data)
-        if not self._skip and not self._part and self._message < 0 and size > 2 and not self._is_over:
+        if not self._skip and not self._part and self._message < 0 and size > 2 and not self.is_over:
             length = data[1] ^ self._mask
             if length <= self._short and data[0] in self._mostly and size - length == (6 if self._mask else 2):
                 self.messages += 1
                 return data
-        if self._is_over:  # but for the close frame's own end
+        if self.is_over:  # but for the close frame's own end
             rest = data[: self._skip]
             self._skip -= len(rest)
             return rest
@@ -89,6 +90,8 @@ class FrameMeter:
                     self._part = data[at:]
                 return data[:at]
             if self.close_code:
+                if self.withholds_close:
+                    return data[:begins]
                 self._skip = max(0, at - size)
                 return data[:at]
         self._skip = at - size
@@ -116,7 +119,7 @@ class FrameMeter:
             if length < 1 << 16 or length >> 63:
                 return self._refuse(at, PROTOCOL_ERROR, "a length that is none")
         if opcode == _CLOSE:
-            self._is_over = True
+            self.is_over = True
             self.close_code = self._code(data[at + 2 : at + head]) if length else NO_CODE
             return at + head - min(length, 2) + length
         if not opcode & 0x8 and not self._count(first, length):
@@ -165,7 +168,7 @@ class FrameMeter:
         return True
 
     def _refuse(self, at: int, code: int, detail: str) -> int:
-        self.fault, self.detail, self._is_over = code, detail, True
+        self.fault, self.detail, self.is_over = code, detail, True
         return at
 
     def _code(self, key_and_code: bytes) -> int:

@@ -282,11 +282,37 @@ async def test_frames_that_break_the_rules_go_no_further(wrong: bytes) -> None:
     async with frames.behind(websocket()) as gateway, raw(gateway) as (caller, reader):
         await caller.head()
         caller.send(frame(TEXT, b"good", key=MASK) + wrong + frame(TEXT, b"late", key=MASK))
-        assert await read_frame(reader) == (0x88, (1002).to_bytes(2, "big"))
         await until(lambda: len(frames.heard) == 2)
         assert frames.heard == [(0x81, b"good"), (0x88, GOING_AWAY)]
+        gateway.leap(1.1)  # the service does not close
+        assert await read_frame(reader) == (0x88, (1002).to_bytes(2, "big"))
+        assert await reader.read() == b""
         await until(lambda: gateway.lines)
-        assert gateway.lines[0]["reason"] == "websocket_protocol"
+        line = gateway.lines[0]
+        assert (line["reason"], line["flag"], line["close_code"]) == ("websocket_protocol", "DPE", 1002)
+
+
+@pytest.mark.parametrize("has_closed", [True, False])
+async def test_what_came_before_a_fault_is_answered_before_the_caller_is_told_of_it(has_closed: bool) -> None:
+    frames = Frames()
+    async with frames.behind(websocket()) as gateway, raw(gateway) as (caller, reader):
+        await caller.head()
+        caller.send(frame(TEXT, b"good", key=MASK) + frame(3, key=MASK) + frame(PING, key=MASK))
+        await until(lambda: len(frames.heard) == 2)
+        service = frames.writers[0]
+        answer = frame(TEXT, b"answer")
+        service.write(answer[:3])
+        assert await reader.readexactly(3) == answer[:3]
+        service.write(answer[3:] + (frame(CLOSE, GOING_AWAY) if has_closed else b""))
+        if has_closed:
+            service.write(frame(TEXT, b"late"))
+        service.close()
+        assert await reader.readexactly(len(answer) - 3) == answer[3:]
+        assert await read_frame(reader) == (0x88, (1002).to_bytes(2, "big"))
+        assert await reader.read() == b""
+        await until(lambda: gateway.lines)
+        assert gateway.lines[0]["flag"] == "DPE"
+        assert frames.heard == [(0x81, b"good"), (0x88, GOING_AWAY)]
 
 
 @pytest.mark.parametrize(("ping_every", "pings"), [("10s", True), ("0s", False)])

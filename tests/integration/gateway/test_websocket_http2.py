@@ -146,8 +146,11 @@ async def test_too_large_a_frame_and_the_end_of_a_drain_close_the_stream_after_a
         first, answer = await opened(caller)
         _, other = await opened(caller)
         await caller.send(first, frame(TEXT, b"x" * 2001, key=MASK))
+        await until(lambda: frames.heard)
+        frames.writers[0].write(frame(TEXT, b"answer"))
+        frames.writers[0].close()
         await caller.until(lambda: answer.is_whole)
-        assert bytes(answer.body) == frame(CLOSE, (1009).to_bytes(2, "big"))
+        assert bytes(answer.body) == frame(TEXT, b"answer") + frame(CLOSE, (1009).to_bytes(2, "big"))
         assert gateway.listener is not None
         gateway.listener.start_drain()
         assert gateway.listener.say_goodbye()

@@ -76,6 +76,50 @@ def test_who_says_nothing_when_asked_is_left() -> None:
     assert book.last().metadata.startswith(b',"close_code":1001')
 
 
+def failed() -> tuple[Playbook, FakeUpstream]:
+    """By its caller, in his second frame."""
+    book, upstream = opened()
+    tunnel = upstream.events._call.tunnel  # type: ignore[union-attr]
+    tunnel.on_bytes(frame(TEXT, b"one", key=MASK) + frame(3, key=MASK))
+    tunnel.on_bytes(frame(3, key=MASK))
+    return book, upstream
+
+
+def test_a_caller_at_fault_waits_a_second_for_the_rest_and_is_not_pinged() -> None:
+    book, upstream = failed()
+    upstream.body(frame(TEXT, b"two"))
+    book.pass_time(0.9)
+    assert book.told[-1] == ("body", frame(TEXT, b"two"))
+    book.pass_time(0.2)
+    assert book.told[-2:] == [("body", b"\x88\x02\x03\xea"), ("finished",)]
+    assert book.last().metadata == b',"close_code":1002,"messages_in":1,"messages_out":1'
+    book.assert_nothing_is_held()
+
+
+def test_of_a_caller_at_fault_the_drain_and_the_services_own_fault_are_the_end() -> None:
+    for end in ("drain", "fault", "cut"):
+        book, upstream = failed()
+        if end == "drain":
+            upstream.events._call.tunnel.say_goodbye(1001)  # type: ignore[union-attr]
+        elif end == "fault":
+            upstream.body(frame(3))
+        else:
+            upstream.fail("reset")
+        assert book.told[-2:] == [("body", b"\x88\x02\x03\xea"), ("finished",)], end
+        told = [each for each in upstream.told if each[0] == "body"]
+        assert len(told) == 2, "its message, and one close frame"
+        book.assert_nothing_is_held()
+
+
+def test_a_fault_behind_the_services_own_close_frame_is_the_end() -> None:
+    book, upstream = opened()
+    tunnel = upstream.events._call.tunnel  # type: ignore[union-attr]
+    upstream.body(frame(8, b"\x03\xe8"))
+    tunnel.on_bytes(frame(3, key=MASK))
+    assert book.told[-2:] == [("body", frame(8, b"\x03\xe8")), ("finished",)]
+    book.assert_nothing_is_held()
+
+
 def test_what_it_held_is_given_back_and_counted() -> None:
     book, upstream = opened()
     tunnel = upstream.events._call.tunnel  # type: ignore[union-attr]

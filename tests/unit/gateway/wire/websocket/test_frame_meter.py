@@ -120,6 +120,15 @@ def test_the_close_code_is_read_and_nothing_behind_it_goes_on(masked: bool) -> N
     assert made.close_code == NO_CODE
 
 
+def test_a_close_frame_may_be_withheld_for_another_in_its_place() -> None:
+    before, close = frame(TEXT, b"last"), frame(CLOSE, b"\x0f\xa1because")
+    for cut in range(len(before + close)):
+        made = meter()
+        made.withholds_close = True
+        assert fed(made, before + close + frame(TEXT, b"late"), (cut,)) == before
+        assert (made.close_code, made.is_over, made.takes_frame) == (4001, True, True)
+
+
 def test_our_own_frames_are_good_ones() -> None:
     for made, key in ((meter(), b""), (meter(masked=True), b"\x01\x02\x03\x04")):
         own = ping_frame(key) + close_frame(1001, key)
