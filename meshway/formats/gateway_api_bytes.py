@@ -9,8 +9,7 @@ from typing import Final
 from meshway.formats.foreign import At, Block
 from meshway.formats.foreign_metadata import read_envelope
 from meshway.formats.gateway_api_backend import GROUPS, backend
-from meshway.formats.gateway_api_gateway import listener_name
-from meshway.formats.istio_gateway import common_host
+from meshway.formats.istio_gateway import common_host, is_opened, is_passed_on, listener_name
 from meshway.formats.native import Native, Tree, put
 from meshway.formats.surroundings import GATEWAY_API, Foreign, Server, Surroundings
 
@@ -18,8 +17,8 @@ Attached = dict[str, tuple[At, str]]
 """By the name of a Listener: where its Gateway is named, and the host that bounds it."""
 # By the native kind: which listeners of a Gateway take it.
 _TAKES: Final[dict[str, Callable[[Server], bool]]] = {
-    "TcpRoute": lambda server: server.protocol == "TCP" or (server.protocol == "TLS" and not server.is_passed_on),
-    "TlsRoute": lambda server: server.protocol == "TLS" and server.is_passed_on,
+    "TcpRoute": is_opened,
+    "TlsRoute": is_passed_on,
     "UdpRoute": lambda server: server.protocol == "UDP",
 }
 _ASKED: Final = {"TcpRoute": "TCP, or TLS in mode Terminate", "TlsRoute": "TLS in mode Passthrough", "UdpRoute": "UDP"}

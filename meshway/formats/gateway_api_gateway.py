@@ -8,17 +8,12 @@ from typing import Final
 
 from meshway.formats.foreign import At, Block, Origin
 from meshway.formats.foreign_metadata import read_envelope
-from meshway.formats.istio_gateway import common_host
+from meshway.formats.istio_gateway import common_host, listener_name
 from meshway.formats.native import Native, Tree, put
 from meshway.formats.surroundings import GATEWAY_API, Foreign, Server, Surroundings
 
 HTTP: Final = frozenset({"", "HTTP", "HTTPS"})
 BYTES: Final = frozenset({"TCP", "TLS", "UDP"})
-
-
-def listener_name(gateway: str, listener: str) -> str:
-    """Of the Listener that one of TCP, TLS or UDP becomes."""
-    return f"{gateway}-{listener}" if listener else gateway
 
 
 def listeners_of(gateway: Foreign) -> list[Server]:

@@ -1,7 +1,10 @@
-"""Istio's Gateway: which hosts of a VirtualService the edge serves; its certificates become native ones."""
+"""Istio's Gateway: which hosts of a VirtualService the edge serves; its certificates become native ones.
 
-from collections.abc import Iterator
-from typing import Final
+Servers of HTTP are the edge's own two listeners; each of TCP and TLS becomes a Listener.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from meshway.formats.foreign import At, Block
 from meshway.formats.foreign_metadata import read_envelope
@@ -10,6 +13,9 @@ from meshway.formats.native import Native, Tree, put
 from meshway.formats.surroundings import ISTIO, Foreign, Server, Surroundings
 
 _EDGE: Final = frozenset({"HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTPS"})
+_TCP: Final = frozenset({"TCP", "MONGO", "MYSQL", "REDIS"})
+_BYTES: Final = frozenset({"TCP", "TLS"})
+_PASSTHROUGH: Final = "PASSTHROUGH"
 _PINS: Final = "pin the names of the callers' certificates by an Authentication with mtls.allowed"
 
 
@@ -25,20 +31,48 @@ def servers_of(one: Foreign) -> list[Server]:
     servers = spec.get("servers") if isinstance(spec, dict) else None
     found = []
     for server in servers if isinstance(servers, list) else []:
-        port = server.get("port") if isinstance(server, dict) else None
-        if not isinstance(port, dict):
+        if not isinstance(server, Mapping):
             continue
+        written = server.get("port")
+        port: Mapping[str, Any] = written if isinstance(written, Mapping) else {}
         hosts = [str(host) for host in server.get("hosts") or []]
         found.append(
             Server(
                 name=str(server.get("name") or port.get("name") or ""),
                 port=port.get("number") or 0,
-                protocol=str(port.get("protocol") or "").upper(),
+                protocol=_carried(server, str(port.get("protocol") or "").upper()),
                 hosts=tuple(host.rpartition("/")[2] for host in hosts),
                 namespaces=tuple(_namespace(host, one.namespace) for host in hosts),
+                is_passed_on=_is_passed_on(server),
             )
         )
     return found
+
+
+def listener_name(gateway: str, server: str) -> str:
+    """Of the Listener that a server, or another mesh's listener, of TCP, TLS or UDP becomes."""
+    return f"{gateway}-{server}" if server else gateway
+
+
+def is_passed_on(server: Server) -> bool:
+    return server.protocol == "TLS" and server.is_passed_on
+
+
+def is_opened(server: Server) -> bool:
+    """Its connections are carried, and nobody else ends their TLS."""
+    return server.protocol == "TCP" or (server.protocol == "TLS" and not server.is_passed_on)
+
+
+def _is_passed_on(server: Mapping[str, object]) -> bool:
+    tls = server.get("tls")
+    return isinstance(tls, Mapping) and tls.get("mode") == _PASSTHROUGH
+
+
+def _carried(server: Mapping[str, object], protocol: str) -> str:
+    """TCP and TLS, whatever they are called."""
+    if protocol in _TCP:
+        return "TCP"
+    return "TLS" if protocol == "HTTPS" and _is_passed_on(server) else protocol
 
 
 def _namespace(host: str, own: str) -> str:
@@ -50,7 +84,10 @@ def _namespace(host: str, own: str) -> str:
 def server_ports(gateways: frozenset[tuple[str, str]], around: Surroundings) -> frozenset[int]:
     """The ports of Gateways of this import."""
     return frozenset(
-        server.port for namespace, name in gateways for server in around.gateways.get((ISTIO, namespace, name), ())
+        server.port
+        for namespace, name in gateways
+        for server in around.gateways.get((ISTIO, namespace, name), ())
+        if server.protocol not in _BYTES
     )
 
 
@@ -70,6 +107,7 @@ def bounded_hosts(
         bound
         for servers in known
         for server in servers
+        if server.protocol not in _BYTES
         for bound, namespace in zip(server.hosts, server.namespaces, strict=True)
         if namespace in ("*", one.namespace)
     ]
@@ -101,48 +139,72 @@ def convert_gateway(one: Foreign, around: Surroundings) -> Iterator[Native]:
         return
     spec.ignore("selector", "every gateway has an edge listener")
     listeners: dict[str, Tree] = {}
-    for at, server in enumerate(spec.blocks("servers")):
+    for at, (server, known) in enumerate(zip(spec.blocks("servers"), servers_of(one), strict=True)):
         port, hosts = server.block("port"), server.texts("hosts")
         server.refuse("bind", "addresses are a Listener's: write one with address")
         server.refuse("defaultEndpoint", "calls go where a Route sends them")
-        server.ignore("name", "hosts and certificates are not kept by server")
-        protocol = _port(port) if port else None
+        name = listener_name(one.name, known.name) if known.protocol in _BYTES else "edge-tls"
+        if known.protocol in _BYTES:
+            server.take("name")
+            put(listeners, name, None if port is None else _own_listener(port, known))
+        else:
+            server.ignore("name", "hosts and certificates are not kept by server")
+            if port is not None:
+                _port(port)
         tls = server.block("tls")
         server.close()
         if tls is None:
             continue
+        if is_passed_on(known):
+            _passed_on(tls)
+            continue
         names = [At(str(host.value).rpartition("/")[2], host.origin) for host in hosts]
-        certificate = _tls(tls, [host for host in names if host.value != "*"], listeners, is_https=protocol == "HTTPS")
+        certificate = _tls(tls, [host for host in names if host.value != "*"], listeners, name, known.protocol)
         if certificate:
-            name = one.name if at == 0 else f"{one.name}-{at}"
-            yield Native("Certificate", one.namespace, name, certificate, [one.document])
+            own = one.name if at == 0 else f"{one.name}-{at}"
+            yield Native("Certificate", one.namespace, own, certificate, [one.document])
     spec.close()
     for name, listener in listeners.items():
         yield Native("Listener", "mesh", name, listener, [one.document])
 
 
-def _port(block: Block) -> str | None:
+def _port(block: Block) -> None:
     protocol = block.text("protocol")
     if (number := block.number("number")) is not None:
         block.findings.warn(number.origin, "is ignored: the edge listener has its own port")
     block.ignore("name", "the edge listener has its own")
     block.ignore("targetPort", "it is Istio's own, and old")
     block.close()
-    if protocol is None:
-        return None
-    name = str(protocol.value).upper()
-    if name not in _EDGE:
-        block.findings.refuse(protocol.origin, f"{protocol.value} is not converted: write {_instead(name)}")
-    return name
+    if protocol is not None and str(protocol.value).upper() not in _EDGE:
+        reason = f"{protocol.value} is not carried: HTTP, HTTP2, GRPC, HTTPS, TLS, TCP, MONGO, MYSQL and REDIS are"
+        block.findings.refuse(protocol.origin, reason)
 
 
-def _instead(protocol: str) -> str:
-    kind, route = ("tls", "TlsRoute") if protocol == "TLS" else ("tcp", "TcpRoute")
-    return f"a Listener of protocol {kind}, and a {route}"
+def _own_listener(block: Block, server: Server) -> Tree:
+    told: Tree = {}
+    put(told, "port", block.number("number"))
+    told["protocol"] = At(server.protocol.lower(), block.at("protocol"))
+    if server.protocol == "TLS":
+        put(told, "tls.mode", At("passthrough" if server.is_passed_on else "terminate", block.at("protocol")))
+    block.take("protocol")
+    block.take("name")  # a part of the Listener's
+    block.ignore("targetPort", "it is Istio's own, and old")
+    block.close()
+    return told
 
 
-def _tls(block: Block, hosts: list[At], listeners: dict[str, Tree], *, is_https: bool) -> Tree:
-    """The Certificate of one server, and what Listeners must say of it."""
+def _passed_on(block: Block) -> None:
+    for field in block.names():
+        if field == "httpsRedirect":
+            block.refuse(field, "a connection that is passed on unopened is no call")
+        elif field != "mode":
+            block.ignore(field, "handshakes are passed on unopened")
+    block.take("mode")
+    block.close()
+
+
+def _tls(block: Block, hosts: list[At], listeners: dict[str, Tree], shown: str, protocol: str) -> Tree:
+    """The Certificate of one server, and what Listeners must say of it. shown: the name of the one that shows it."""
     if (redirects := block.flag("httpsRedirect")) is not None and redirects.value:
         put(listeners.setdefault("edge", {}), "redirect_https", At({"status": 301}, redirects.origin))
     mode = block.choice("mode", {name: name for name in _MODES})
@@ -156,14 +218,14 @@ def _tls(block: Block, hosts: list[At], listeners: dict[str, Tree], *, is_https:
     put(certificate, "files.key", block.text("privateKey"))
     trust = block.text("caCertCredentialName")
     if mode is not None:
-        listener = listeners.setdefault("edge-tls", {}) if _MODES[mode.value] else {}
+        listener = listeners.setdefault(shown, {}) if _MODES[mode.value] else {}
         if _MODES[mode.value] is None:
             block.findings.refuse(mode.origin, f"{mode.value} is not carried: SIMPLE, MUTUAL and OPTIONAL_MUTUAL are")
         elif _MODES[mode.value] != "none":
             put(listener, "tls.client_auth", At(_MODES[mode.value], mode.origin))
             put(listener, "tls.trust", trust)
         if not listener:
-            listeners.pop("edge-tls", None)
+            listeners.pop(shown, None)
     lowest = block.choice(
         "minProtocolVersion",
         {"TLS_AUTO": "1.2", "TLSV1_0": None, "TLSV1_1": None, "TLSV1_2": "1.2", "TLSV1_3": "1.3"},
@@ -171,7 +233,7 @@ def _tls(block: Block, hosts: list[At], listeners: dict[str, Tree], *, is_https:
     if lowest is not None and lowest.value is None:
         block.findings.refuse(lowest.origin, "TLS before 1.2 is broken: write TLSV1_2")
     elif lowest is not None:
-        put(listeners.setdefault("edge-tls", {}), "tls.min_version", lowest)
+        put(listeners.setdefault(shown, {}), "tls.min_version", lowest)
     for field in ("caCertificates", "caCrl", "tlsCertificates"):
         block.refuse(field, "files of the proxy's own: put them into a Secret and write credentialName")
     for field in ("subjectAltNames", "verifyCertificateSpki", "verifyCertificateHash"):
@@ -180,8 +242,9 @@ def _tls(block: Block, hosts: list[At], listeners: dict[str, Tree], *, is_https:
     block.refuse("cipherSuites", "only ciphers that are sound are offered")
     block.refuse("insecureSkipVerify", "a caller's certificate that is asked for is verified")
     block.close()
-    if certificate and is_https:
+    if certificate and protocol in ("HTTPS", "TLS"):
         put(certificate, "hosts", hosts)
+        put(certificate, "listeners", [At(shown, block.origin)] if protocol == "TLS" else [])
         return {
             name: at_block(value, block.origin) if isinstance(value, dict) else value
             for name, value in certificate.items()

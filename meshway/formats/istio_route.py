@@ -1,4 +1,7 @@
-"""VirtualService to Route: one for each listener it is meant for (networking.istio.io v1alpha3, v1beta1, v1)."""
+"""VirtualService to Route: one for each listener it is meant for (networking.istio.io v1alpha3, v1beta1, v1).
+
+What is no call of it: `istio_bytes.py`.
+"""
 
 import re
 from collections.abc import Iterator
@@ -10,6 +13,8 @@ from meshway.formats import istio_actions
 from meshway.formats.foreign import At, Block
 from meshway.formats.foreign_metadata import read_envelope
 from meshway.formats.foreign_values import at_block, label_of, percent, unique_names
+from meshway.formats.istio_bytes import convert_bytes
+from meshway.formats.istio_destination import named_destination, read_destination, weighted_destination
 from meshway.formats.istio_gateway import bounded_hosts, gateway_key, server_ports
 from meshway.formats.istio_match import convert_match
 from meshway.formats.native import Native, Tree, put
@@ -40,8 +45,7 @@ def convert_virtual_service(one: Foreign, around: Surroundings) -> Iterator[Nati
     if spec is None:
         return
     hosts, faces = spec.texts("hosts"), _faces(spec, one)
-    for field, kind in (("tls", "TlsRoute"), ("tcp", "TcpRoute")):
-        spec.refuse(field, f"is not converted: write a {kind}, and a Listener for it")
+    yield from convert_bytes(spec, spec.texts("gateways"), one, around)
     refuse_export(spec)
     written = spec.blocks("http")
     spec.close()
@@ -51,7 +55,7 @@ def convert_virtual_service(one: Foreign, around: Surroundings) -> Iterator[Nati
         return
     if not written and not spec.has("tls") and not spec.has("tcp"):
         spec.findings.wrong(spec.at("http"), "missing_field", "is required")
-    for face in faces:
+    for face in faces if written else ():
         served = _hosts(hosts, face, one, around)
         rules = _rules(spec, face, one, around)
         if served and rules:
@@ -165,55 +169,22 @@ def _actions(block: Block, rule: Tree, one: Foreign, around: Surroundings) -> No
 
 
 def _weighted(block: Block, count: int, one: Foreign, around: Surroundings) -> At | None:
-    told = _destination(block, one, around)
-    weight = block.number("weight")
-    if told is not None and count > 1:  # the only one gets every call, whatever its weight
-        told["weight"] = weight or At(0, block.origin)
+    told = weighted_destination(block, count, one, around)
     if (headers := block.block("headers")) is not None and told is not None:
         istio_actions.headers(headers, told)
     block.close()
     return None if told is None else At(told, block.origin)
 
 
-def _destination(block: Block, one: Foreign, around: Surroundings) -> Tree | None:
-    inner = block.block("destination")
-    if inner is None:
-        if not block.has("destination"):
-            block.findings.wrong(block.at("destination"), "missing_field", "is required")
-        return None
-    return _read_destination(inner, one, around)
-
-
-def _read_destination(block: Block, one: Foreign, around: Surroundings) -> Tree | None:
-    host = block.text("host")
-    if (name := block.text("name")) is not None:
-        block.findings.warn(name.origin, "is read as host, its name in Istio since 2018", "old_name")
-        host = host or name
-    subset, port = block.text("subset"), block.block("port")
-    number = port.number("number") if port else None
-    if port:
-        port.close()
-    block.close()
-    if host is None:
-        block.findings.wrong(block.at("host"), "missing_field", "is required")
-        return None
-    if (service := around.service_of(host, one.namespace)) is None:
-        return None
-    told = around.destination(service, one.namespace, host.origin)
-    put(told, "subset", subset)
-    put(told, "port", around.port_of(service, number) if number else None)
-    return told
-
-
 def _mirrors(block: Block, one: Foreign, around: Surroundings) -> Iterator[At]:
     share = percent(block, "mirrorPercentage", "mirrorPercent", "mirror_percent")
-    if (single := block.block("mirror")) and (to := _read_destination(single, one, around)):
+    if (single := block.block("mirror")) and (to := read_destination(single, one, around)):
         told: Tree = {"destination": At(to, single.origin)}
         put(told, "percent", share)
         yield At(told, single.origin)
     for inner in block.blocks("mirrors"):
         told = {}
-        put(told, "destination", _destination(inner, one, around))
+        put(told, "destination", named_destination(inner, one, around))
         put(told, "percent", percent(inner, "percentage"))
         inner.close()
         if "destination" in told:

@@ -40,6 +40,16 @@ spec:
   gateways: [gate]
   http: [{route: [{destination: {host: a}}, {destination: {host: b}, weight: 1}]}]
 """
+ISTIO_SERVERS: Final = """\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: gate}
+spec:
+  servers:
+  - {port: {number: 80, protocol: HTTP, name: http}, hosts: ["*.example"]}
+  - {port: {number: 9, protocol: TCP, name: pg}, hosts: ["*"]}
+  - {port: {number: 7, protocol: TLS, name: passed}, hosts: ["*.example"], tls: {mode: PASSTHROUGH}}
+"""
 ISTIO_GATEWAY: Final = """\
 apiVersion: networking.istio.io/v1
 kind: Gateway
@@ -105,7 +115,7 @@ spec: {selector: {app: a}, ports: [{port: 80, targetPort: web}]}
 """
 # The document under test first, then what makes its fields matter.
 IMPORTS: Final[dict[str, tuple[str, ...]]] = {
-    "networking.istio.io/v1 VirtualService": (VIRTUAL_SERVICE, ISTIO_GATEWAY),
+    "networking.istio.io/v1 VirtualService": (VIRTUAL_SERVICE, ISTIO_SERVERS),
     "networking.istio.io/v1 DestinationRule": (
         "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a}\n",
         "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 7, name: n}, {port: 9, name: o}]}\n",
@@ -236,6 +246,13 @@ def beside(path: str) -> Iterator[tuple[list[str], Any]]:
         yield parts_of(path.partition("httpCookie.")[0] + "httpCookie.name"), "c"
     if ".outlierDetection.consecutiveLocal" in path or ".method.type" in path:
         yield parts_of(path.replace(".type", ".service")), "s"
+    if path.startswith(("tls[].", "tcp[].")):
+        field = path[:3]
+        yield parts_of(f"{field}[].route[].destination.host"), "a"
+        if path.startswith("tls[]") and not path.endswith("sniHosts[]"):
+            yield parts_of("tls[].match[].sniHosts"), ["a.example"]
+        if path.endswith("weight"):
+            yield [*parts_of(f"{field}[].route")], [{"destination": {"host": "a"}}, {"destination": {"host": "b"}}]
     if path.startswith("servers[].tls."):
         yield parts_of("servers[].port.protocol"), "HTTPS"
         if path.endswith("caCertCredentialName"):
