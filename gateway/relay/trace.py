@@ -6,6 +6,7 @@ traceparent. The sampled flag of callers outside is not taken over: they could h
 the trace id, so that all gateways draw alike.
 """
 
+from binascii import hexlify
 from random import getrandbits
 from string import ascii_letters, digits
 from typing import Final
@@ -20,39 +21,36 @@ _WELL_SHAPED: Final = b"00-%b-%b-00" % (b"0" * 32, b"0" * 16)
 _NO_TRACE: Final = b"0" * 32
 _NO_PARENT: Final = b"0" * 16
 # One in a hundred begun traces asks to be recorded: parent-based samplers down the line follow this flag.
-_SAMPLED_OF_65536: Final = 655
-_SAMPLED_BELOW: Final = b"%04x" % _SAMPLED_OF_65536  # a text of as many digits sorts as its number does
+_SAMPLED_BELOW: Final = b"%04x" % 655  # of 65,536; a text of as many digits sorts as its number does
 
 
 def begin_trace(exchange: Exchange) -> None:
     """Sets request_id and traceparent of the exchange from what its head brought."""
     head = exchange.head
     request_id, incoming, named = head.request_id, head.traceparent, head.named
-    begun = b""
     brought = None
     if incoming:
         brought = _trace_of(incoming)
     elif named and (b"b3" in named or b"x-b3-traceid" in named):
         brought = brought_trace(exchange)
-    if brought is not None:
-        trace_id, flags = brought
-        if not flags or (exchange.listener == EDGE and (b"x-forwarded-for" not in named or not _is_by_proxy(exchange))):
-            # Most are drawn by one digit (0x30: "0"): taking four apart costs thrice as much.
-            flags = b"01" if trace_id[28] == 0x30 and trace_id[28:] < _SAMPLED_BELOW else b"00"
-        elif flags != b"00":
-            flags = b"01" if int(flags, 16) & 1 else b"00"
-        exchange.traceparent = b"00-%b-%016x-%b" % (trace_id, getrandbits(64) or 1, flags)
+    if brought is None:
+        trace_id, flags = _drawn_trace_id(), b""
     else:
-        bits = getrandbits(192)
-        begun = exchange.traceparent = b"00-%032x-%016x-%b" % (
-            (bits & 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF) or 1,
-            (bits >> 128) or 1,
-            b"01" if bits & 0xFFFF < _SAMPLED_OF_65536 else b"00",
-        )
+        trace_id, flags = brought
+        if exchange.listener == EDGE and (b"x-forwarded-for" not in named or not _is_by_proxy(exchange)):
+            flags = b""
+    if not flags:
+        # Most are drawn by one digit (0x30: "0"): taking four apart costs thrice as much.
+        flags = b"01" if trace_id[28] == 0x30 and trace_id[28:] < _SAMPLED_BELOW else b"00"
+    elif flags != b"00":
+        flags = b"01" if int(flags, 16) & 1 else b"00"
+    # A format of texts alone is put together in one step where it is machine code; one of numbers is not.
+    parent_id = hexlify((getrandbits(64) or 1).to_bytes(8, "big"))
+    exchange.traceparent = b"00-%b-%b-%b" % (trace_id, parent_id, flags)
     if 8 <= len(request_id) <= 128 and request_id.translate(_ID).isdigit():
         exchange.request_id = request_id
     else:
-        exchange.request_id = begun[3:35] or b"%032x" % getrandbits(128)
+        exchange.request_id = trace_id if brought is None else _drawn_trace_id()
 
 
 def sample_anew(exchange: Exchange, head: int, trusts: str) -> None:
@@ -78,6 +76,10 @@ def brought_trace(exchange: Exchange) -> tuple[bytes, bytes] | None:
     return brought.trace_id, {None: b"", True: b"01", False: b"00"}[brought.is_sampled]
 
 
+def _drawn_trace_id() -> bytes:
+    return hexlify((getrandbits(128) or 1).to_bytes(16, "big"))
+
+
 def is_drawn(trace_id: bytes, share: int) -> bool:
     """share: of 65,536."""
     return int(trace_id[28:], 16) < share
@@ -96,7 +98,7 @@ def _trace_of(value: bytes) -> tuple[bytes, bytes] | None:
         if len(value) < 55 or value[55:56] != b"-" or value[:2] == b"00":
             return None
         value = value[:55]
-    if value.translate(_SHAPE) != _WELL_SHAPED or value >= b"ff":
+    if value.translate(_SHAPE) != _WELL_SHAPED or value.startswith(b"ff"):
         return None
-    _, trace_id, parent_id, flags = value.split(b"-")
-    return None if trace_id == _NO_TRACE or parent_id == _NO_PARENT else (trace_id, flags)
+    trace_id = value[3:35]
+    return None if trace_id == _NO_TRACE or value[36:52] == _NO_PARENT else (trace_id, value[53:])

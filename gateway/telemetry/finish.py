@@ -96,21 +96,38 @@ class Tally:
             cells[at + 4] += self.repeats
         if self.mutual:
             cells[at + 5] += len(durations)
-        for seconds in durations:
-            cells[at + HISTOGRAM + bucket_of(seconds)] += 1.0
+        together = _by_bucket(whole)  # in both histograms
+        _add(cells, at + HISTOGRAM, together)
+        if parted:
+            _add(cells, at + HISTOGRAM, _by_bucket([seconds for seconds, _ in parted]))
         for at in self.others:
             cells[at] += len(durations)
         at = self.endpoint
         if at >= 0:
-            begun = whole + [seconds for _, seconds in parted if seconds >= 0.0]
+            begun = [seconds for _, seconds in parted if seconds >= 0.0]
             cells[at] += len(durations)
             cells[at + 1] += self.repeats
             if self.is_failure:
                 cells[at + 2] += len(durations)
-            cells[at + 3] += sum(begun)
-            for seconds in begun:
-                cells[at + HISTOGRAM + bucket_of(seconds)] += 1.0
+            cells[at + 3] += sum(whole) + sum(begun)
+            _add(cells, at + HISTOGRAM, together)
+            _add(cells, at + HISTOGRAM, _by_bucket(begun))
         self.unwritten = self.bytes_in = self.bytes_out = self.repeats = 0
+
+
+def _by_bucket(durations: list[float]) -> dict[int, int]:
+    """How many are of each: a cell costs as much as ten of them, and most of them are of a few."""
+    counts: dict[int, int] = {}
+    for seconds in durations:
+        bucket = bucket_of(seconds)
+        counts[bucket] = counts.get(bucket, 0) + 1
+    return counts
+
+
+def _add(cells: "memoryview[float]", at: int, counts: dict[int, int]) -> None:
+    """at: the histogram's first cell."""
+    for bucket, count in counts.items():
+        cells[at + bucket] += count
 
 
 class Finisher:
