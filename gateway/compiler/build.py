@@ -14,6 +14,7 @@ from gateway.compiler.hosts import single_plan
 from gateway.compiler.mesh_names import mesh_names
 from gateway.compiler.refusals import standing_refusals
 from gateway.compiler.routes import implicit_plan
+from gateway.compiler.service_instances import spoken_ports
 from gateway.compiler.state import State
 from gateway.compiler.steps import Step
 from gateway.plan import Parts
@@ -52,7 +53,14 @@ class Build:
         fresh = [service for service in self._diff.instances if service not in self._base.implicit]
         if any(self._clusters.others(ClusterKey(*service)) for service in fresh):  # more than its own cluster
             return self._with_documents(revision)
+        if any(self._speaks_otherwise(service) for service in self._diff.instances):
+            return self._with_documents(revision)
         return self._with_instances(revision)
+
+    def _speaks_otherwise(self, service: ServiceKey) -> bool:
+        """By the word of its instances."""
+        entry, known = self._base.documents.get(("Service", *service)), self._base.spoken_ports.get(service, {})
+        return spoken_ports(None if entry is None else entry.spec, self._instances[service], known) != known
 
     # Instances alone: no route is compiled.
 

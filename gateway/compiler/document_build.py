@@ -177,10 +177,23 @@ class DocumentBuild:
         """Answers the services whose first port has another name, so that other policies may hold for their calls, or
         that are spoken to otherwise."""
         before, now = self._base.first_ports, first_ports(self._services)
-        spoken, speaks = self._base.spoken_ports, spoken_ports(self._services)
+        spoken, speaks = self._base.spoken_ports, self._spoken_ports()
         self._clusters.first_ports, self._clusters.spoken_ports = now, speaks
         renamed = {key for key in before.keys() | now.keys() if before.get(key, FIRST_PORT) != now.get(key, FIRST_PORT)}
         return renamed | {key for key in spoken.keys() | speaks.keys() if spoken.get(key) != speaks.get(key)}
+
+    def _spoken_ports(self) -> dict[ServiceKey, Mapping[str, str]]:
+        """Of services that have some where something else than HTTP/1.1 is spoken."""
+        base, documents = self._base, {entry.key[1:]: entry for entry in self._services}
+        found: dict[ServiceKey, Mapping[str, str]] = {}
+        for service in documents.keys() | self._instances.keys():
+            entry, instances = documents.get(service), self._instances.get(service, {})
+            known = base.spoken_ports.get(service, {})
+            is_same = instances is base.instances.get(service) and entry is base.documents.get(("Service", *service))
+            names = known if is_same else spoken_ports(None if entry is None else entry.spec, instances, known)
+            if names:
+                found[service] = names
+        return found
 
     def _take_access(self, *, is_outside_new: bool) -> set[Place]:
         """Makes the policies anew where one of their documents changed. Answers whose calls that concerns."""

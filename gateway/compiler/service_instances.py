@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.compiler.diff import Entry, ServiceKey
 from meshway.model.instance import Instance
-from meshway.model.service import Service, SubsetMatch, target_port
+from meshway.model.service import Service, ServicePort, SubsetMatch, target_port
 
 
 def instances_of(namespace: str, service: str, document: Service | None) -> dict[str, Instance] | None:
@@ -52,6 +52,7 @@ def is_in_subset(instance: Instance, match: SubsetMatch) -> bool:
 FIRST_PORT: Final = "http"  # of a service without a document
 MULTIPLEXED: Final = frozenset({"http2", "grpc"})
 UNSAID: Final = "http"  # what most speak, and every port that says nothing
+_USUAL: Final = (ServicePort(),)
 
 
 def first_ports(services: Iterable[Entry[Service]]) -> dict[ServiceKey, str]:
@@ -59,15 +60,30 @@ def first_ports(services: Iterable[Entry[Service]]) -> dict[ServiceKey, str]:
     return {(entry.namespace, entry.name): entry.spec.ports[0].name for entry in services}
 
 
-def spoken_ports(services: Iterable[Entry[Service]]) -> dict[ServiceKey, Mapping[str, str]]:
-    """By name the ports where something else than HTTP/1.1 is spoken, and what, of services that have some."""
-    found: dict[ServiceKey, Mapping[str, str]] = {
-        (entry.namespace, entry.name): {
-            port.name: port.protocol for port in entry.spec.ports if port.protocol != UNSAID
-        }
-        for entry in services
-    }
-    return {key: names for key, names in found.items() if names}
+def spoken_ports(
+    document: Service | None, instances: Mapping[str, Instance], before: Mapping[str, str]
+) -> Mapping[str, str]:
+    """By name the ports of a service where something else than HTTP/1.1 is spoken, and what.
+
+    Where its document says nothing of the first one, all that registered are believed who say the same: one who does
+    not know HTTP/2 could not be called by it. before: the last answer, which holds while there is nobody.
+    """
+    ports = _USUAL if document is None else document.ports
+    found: dict[str, str] = {port.name: port.protocol for port in ports if port.protocol != UNSAID}
+    first = ports[0].name
+    if first not in found and (document is None or document.type == "registered"):
+        said = _said(instances) if instances else before.get(first, "")
+        if said in MULTIPLEXED:
+            found[first] = said
+    return found
+
+
+def _said(instances: Mapping[str, Instance]) -> str:
+    """By all of them; "": nothing that holds for each."""
+    said = {instance.protocol for instance in instances.values()}
+    if said == {"grpc"}:
+        return "grpc"
+    return "http2" if said <= MULTIPLEXED else ""
 
 
 def with_ports(instances: Mapping[str, Instance], document: Service | None) -> Mapping[str, Instance]:

@@ -28,9 +28,9 @@ ChosenStatus = Literal["passing", "draining", "maintenance"]
 class Registration(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One instance that wants to be called.
 
-    address None: the caller's. ports: further ports by name. protocol: what its port speaks, for people and programs to
-    read: gateways go by the Service. ttl_s: seconds it counts as alive without a renewal.
-    check: how the registry asks it, instead of heartbeats and ttl_s; type http unless written.
+    address None: the caller's. ports: further ports by name. protocol: what its port speaks; where the Service says
+    nothing, gateways believe `http2` and `grpc`, if all instances say so. ttl_s: seconds it counts as alive without a
+    renewal. check: how the registry asks it, instead of heartbeats and ttl_s; type http unless written.
     lease_id: what the last registration answered; with it the same process goes on, without it a generation begins.
     metadata: at most 64 keys and 4 KiB.
     """

@@ -52,6 +52,18 @@ async def test_one_message_goes_and_one_comes_with_metadata_both_ways() -> None:
         assert (gateway.lines[0]["protocol"], gateway.lines[0]["grpc_status"]) == ("HTTP/2", 0)
 
 
+async def test_a_service_without_a_document_is_called_as_its_instances_say() -> None:
+    async with (
+        books() as service,
+        compiled_gateway(
+            running("books", "b-1", port=service.port, protocol="grpc"),
+            document("Route", "r", edge_route(to("books"), hosts=["*"])),
+        ) as gateway,
+        grpc.aio.insecure_channel(f"127.0.0.1:{gateway.port}") as channel,
+    ):
+        assert await channel.unary_unary("/shop.Books/Echo")(b"x", timeout=20) == b"x"
+
+
 async def test_streams_of_messages_go_each_way_and_both_at_once() -> None:
     async with shop() as (_, _, channel):
         counted = channel.unary_stream("/shop.Books/Count")(b"1000", timeout=20)

@@ -363,6 +363,32 @@ def test_calls_that_ask_for_no_port_are_those_of_the_first_one_whatever_it_is_ca
     assert algorithm() == "least_request"
 
 
+def speaks_http2(bench: Bench, name: str = "default/books") -> bool:
+    return bench.cluster(name).opening.sharing is not None
+
+
+@pytest.mark.parametrize("owner", [[], [document("Service", "books", {"owner": "books@shop.example"})]])
+def test_instances_that_all_say_so_are_called_by_http2_where_no_document_says_otherwise(owner: list[Change]) -> None:
+    bench = Bench(running("books", "1", protocol="grpc"), *owner, document("Route", "r", edge_route(to("books"))))
+    assert speaks_http2(bench)
+    plan = bench.plan()
+    assert plan is not None
+    assert [step.name for step in plan.steps] == ["gRPC-Web"]
+    bench.delta(running("books", "2", protocol="http2"))
+    assert speaks_http2(bench)
+    assert bench.plan() is not plan, "it may be something else than gRPC now"
+    bench.delta(running("books", "3"))
+    assert not speaks_http2(bench), "one who does not know it could not be called"
+    bench.delta(left("books", "3"), left("books", "2"))
+    assert speaks_http2(bench)
+    bench.delta(left("books", "1"))
+    assert speaks_http2(bench), "while there is nobody, nothing is said anew"
+    bench.delta(running("books", "4"))
+    assert not speaks_http2(bench)
+    bench.delta(running("books", "4", protocol="grpc"), document("Service", "books", {"ports": [{"protocol": "tcp"}]}))
+    assert not speaks_http2(bench), "the document goes before"
+
+
 def test_an_instance_that_fails_its_check_is_called_on_none_of_its_ports() -> None:
     spec = edge_route({"destinations": [{"service": "books", "port": "admin"}]})
     bench = Bench(
