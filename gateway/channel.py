@@ -137,7 +137,7 @@ class IdentityFrame(Frame, frozen=True, tag="identity"):
 
 
 class ListenerSpot(msgspec.Struct, frozen=True):
-    """A socket of a Listener's own; a new one has a new number, which its descriptor bears as well."""
+    """A socket of a Listener's own; a new one has a higher number, which its descriptor bears as well."""
 
     number: int
     name: str

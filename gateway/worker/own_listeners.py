@@ -1,7 +1,7 @@
 """Listeners of a document's own beside those that every gateway has: opened and let go while the worker serves.
 
 The supervisor owns their sockets, too. A socket comes by itself (gateway/descriptors.py), the word that it is wanted by
-the channel; it is read when the tables in force say what holds there, and not a moment sooner.
+the channel, and either may be first; it is read when the tables in force say what holds there, and not a moment sooner.
 """
 
 import asyncio
@@ -36,6 +36,7 @@ class OwnListeners:
     ) -> None:
         self._make, self._listening, self._on_open, self._drain_s = make, listening, on_open, drain_s
         self._wanted: dict[int, ListenerSpot] = {}
+        self._told = 0  # the highest number that any word has named: what is above is wanted by one under way
         self._sockets: dict[int, socket.socket] = {}
         self._open: dict[int, ListenerContext] = {}
         self._plans: Mapping[str, ListenerPlan] = {}
@@ -45,12 +46,17 @@ class OwnListeners:
     def want(self, spots: Sequence[ListenerSpot]) -> None:
         """These and no others."""
         self._wanted = {spot.number: spot for spot in spots}
+        self._told = max(self._told, *self._wanted, 0)
         for number in self._sockets.keys() - self._wanted.keys():
-            self._sockets.pop(number).close()
+            if number <= self._told:
+                self._sockets.pop(number).close()
         self._settle()
 
     def take(self, number: int, accepting: socket.socket) -> None:
-        """The socket of a spot; it may come before the word that it is wanted."""
+        """The socket of a spot."""
+        if number <= self._told and number not in self._wanted:
+            accepting.close()  # it was let go before it came; callers would queue for nobody
+            return
         accepting.setblocking(False)
         self._sockets[number] = accepting
         self._settle()

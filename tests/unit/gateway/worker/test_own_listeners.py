@@ -61,6 +61,27 @@ async def test_nobody_is_served_before_all_is_known(order: tuple[str, ...]) -> N
             socket.create_connection(on.address, timeout=5.0).close()
 
 
+async def test_a_socket_that_overtakes_the_word_of_one_before_is_kept_and_one_that_nobody_wants_is_let_go() -> None:
+    async with wire() as behind:
+        on = Bench(behind.context)
+        on.listening.open()
+        say = {number: ListenerSpot(number, "partner", "edge", "http") for number in (1, 2, 3)}
+        sockets = {number: open_slots("127.0.0.1", 0, 1, "spec.port")[0] for number in say}
+        places = {number: each.getsockname() for number, each in sockets.items()}
+        on.say("tables")
+        for number in (1, 2):  # by another way than the word, which is late
+            on.own.take(number, sockets[number])
+        on.own.want([say[1]])
+        on.own.want([say[1], say[2]])
+        assert len(on.opened) == 2
+        with socket.create_connection(places[2], timeout=5.0):
+            await until(lambda: len(behind.context.connections) == 1)
+        on.own.want([say[1], say[2], say[3]])
+        on.own.want([])
+        on.own.take(3, sockets[3])
+        assert sockets[3].fileno() < 0, "callers would queue for nobody"
+
+
 async def test_tables_of_another_face_or_without_tls_open_nothing() -> None:
     async with wire() as behind:
         on = Bench(behind.context)
