@@ -18,7 +18,7 @@ from registry.insight.effect import effect_of, touched_by
 from registry.insight.figures import Figures, figures_of
 from registry.insight.narrowing import ALL
 from registry.insight.pieces import finest_step_s, span_of
-from registry.insight.protocols import KINDS, protocols_of
+from registry.insight.protocols import KINDS, NOTHING, documented, open_now, protocols_of
 from registry.insight.rolling import HOUR_S, STEPS_S
 from registry.insight.route_uses import RouteUse, route_uses, rule_of
 from registry.insight.series import MOST_POINTS, SECTION_OF, Drawing, line_of
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from registry.insight.effect import DocumentKey, Effect
     from registry.insight.figures import Metric
     from registry.insight.narrowing import Narrowing
-    from registry.insight.protocols import Protocol
+    from registry.insight.protocols import Documented, Protocol
     from registry.insight.reading import Reading
     from registry.insight.series import By, Series
     from registry.insight.services import ServiceSignals
@@ -81,6 +81,8 @@ class Asking:
         self._series: Shared[Series] = Shared(reading.wall, REPORTED_S)
         self._branchings: dict[str, tuple[Branching, ...]] = {}
         self._branched_at = -1
+        self._documented: Documented = NOTHING
+        self._documented_at = -1
 
     async def services(self, span: Span, sight: Sight, namespace: str | None = None) -> list[ServiceSignals]:
         """Of all services that are seen, by namespace and name. Raises StoreUnavailable."""
@@ -103,26 +105,37 @@ class Asking:
     async def _topology(self, span: Span, sight: Sight, asked: Asked) -> Topology:
         edges = await self._edges_of(span, sight)
         services = await self._services(span, sight)
+        is_now = self._is_now(span)
+        said = self._said() if is_now else NOTHING
+        protocols = self._protocols(said) if is_now else {}
         also = Also(
             # Documents are those of now: what they said at another moment is in the revisions.
-            branchings=self._branchings_seen(sight) if self._is_now(span) else {},
+            branchings=self._branchings_seen(sight) if is_now else {},
             answered=await self._answered(span, sight, asked) if asked.versions else {},
             usual_p95_s=await self._usual_p95_s(span),
-            protocols=self._protocols() if self._is_now(span) else {},
+            protocols=protocols,
+            by_http3=said.by_http3,
+            open_now=open_now(protocols, (each.in_flight for each in self._gateways() if each.live)),
         )
         first, end, span_s = self._lasting(span)
         return await asyncio.to_thread(topology_of, edges, services, asked, also, first=first, end=end, span_s=span_s)
 
-    def _protocols(self) -> Mapping[str, tuple[Protocol, ...]]:
+    def _said(self) -> Documented:
+        """By documents, of which thousands may stand still."""
         view = self._view
-        written = (row for kind in KINDS for row in view.documents.get(kind, {}).values())
+        if self._documented_at != view.document_changes:
+            self._documented_at = view.document_changes
+            self._documented = documented(row for kind in KINDS for row in view.documents.get(kind, {}).values())
+        return self._documented
+
+    def _protocols(self, said: Documented) -> Mapping[str, tuple[Protocol, ...]]:
         # One speaks for all of a service: which are spoken at once is for its document to say.
         registered = (
             (f"{namespace}/{name}", next(iter(rows.values())).instance.protocol)
-            for (namespace, name), rows in view.services.items()
+            for (namespace, name), rows in self._view.services.items()
             if rows
         )
-        return protocols_of(written, registered)
+        return protocols_of(said, registered)
 
     async def _answered(self, span: Span, sight: Sight, asked: Asked) -> Rows:
         """By service and version, of the services that are told as themselves."""

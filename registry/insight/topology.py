@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from meshway.model.listener import EDGE
 from meshway.telemetry import Row, Rows, summed
 from registry.insight.branching import Branching
 from registry.insight.figures import Figures, figures_of
 from registry.insight.health import Cause, Health, Instances, Signs, judged, worst
-from registry.insight.protocols import Protocol
+from registry.insight.protocols import Protocol, with_http3
 from registry.insight.sight import HIDDEN, OUTSIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Set
 
     from registry.insight.services import ServiceSignals
 
@@ -28,7 +29,8 @@ MOST_EDGES: Final = 5_000
 class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """id: a service's `namespace/name`, a namespace's name, `edge`, `anonymous`, `hidden`. figures: of the calls that
     come in. services: of a namespace, by health. breakers: gateways that keep calls away. branchings: where Routes part
-    its calls, as documents say now. versions: which share of its calls each has answered, where that was asked for."""
+    its calls, as documents say now. versions: which share of its calls each has answered, where that was asked for.
+    open_now: connections, sessions and streams that have not ended, where such are spoken: figures know none yet."""
 
     id: str
     kind: NodeKind
@@ -41,12 +43,13 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     breakers: int = 0
     branchings: tuple[Branching, ...] = ()
     versions: dict[str, float] | None = None
+    open_now: int = 0
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of calls that `source` makes at `target`, both ids of nodes. health, reasons, causes: of these calls alone. Of
     them: limited: refused by a RateLimit; shed: by a breaker or a bulkhead; mutual: of callers that showed a
-    certificate. protocols: what documents say now that the service speaks; none: plain HTTP alone."""
+    certificate. protocols: what is spoken to the service by these callers, as documents say now; none: plain HTTP."""
 
     source: str
     target: str
@@ -87,12 +90,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 class Also(msgspec.Struct, frozen=True, kw_only=True):
     """What is told of services beside their figures, by `namespace/name`. answered: calls by (service, version).
-    usual_p95_s: of this hour on the days before, where that is known."""
+    usual_p95_s: of this hour on the days before, where that is known. by_http3: services that callers outside
+    may ask by it."""
 
     branchings: Mapping[str, tuple[Branching, ...]] = {}
     answered: Rows = {}
     usual_p95_s: Mapping[str, float] = {}
     protocols: Mapping[str, tuple[Protocol, ...]] = {}
+    by_http3: Set[str] = frozenset()
+    open_now: Mapping[str, int] = {}
 
 
 NOTHING: Final = Also()
@@ -200,10 +206,11 @@ def _members(services: Mapping[str, ServiceSignals], name_of: Callable[[str], st
 
 
 def _edge(row: Row, span_s: float, also: Also) -> Edge:
-    target = row.key[1]
+    source, target = row.key
+    spoken = also.protocols.get(target, ())
     verdict = judged(Signs(row=row, instances=Instances(), usual_p95_s=also.usual_p95_s.get(target, 0.0)))
     return Edge(
-        source=row.key[0],
+        source=source,
         target=target,
         figures=figures_of(row, span_s),
         health=verdict.health,
@@ -212,7 +219,7 @@ def _edge(row: Row, span_s: float, also: Also) -> Edge:
         limited=row.limited,
         shed=row.shed,
         mutual=row.mutual,
-        protocols=also.protocols.get(target, ()),
+        protocols=with_http3(spoken) if source == EDGE and target in also.by_http3 else spoken,
     )
 
 
@@ -251,6 +258,7 @@ def _node(
             breakers=known.breakers,
             branchings=also.branchings.get(name, ()),
             versions=versions.get(name),
+            open_now=also.open_now.get(name, 0),
         )
     if name in OUTSIDE:
         return Node(id=name, kind="caller", health="unknown", figures=figures)

@@ -1,11 +1,16 @@
 """Single calls as people look for them: those kept and those that end now, of a real mesh."""
 
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.sync.server import ServerConnection, serve
 
 from tests.parts.bookinfo import Bookinfo
 from tests.parts.conditions import wait_until
@@ -21,6 +26,19 @@ apiVersion: meshway/v1
 kind: Telemetry
 metadata: {name: all, namespace: mesh}
 spec: {traces: {head_percent: 100}}
+"""
+CHAT = """
+apiVersion: meshway/v1
+kind: Route
+metadata: {name: chat}
+spec:
+  hosts: [127.0.0.1]
+  rules: [{destinations: [{service: chat}], websocket: {}}]
+---
+apiVersion: meshway/v1
+kind: AccessLog
+metadata: {name: chat}
+spec: {targets: [{service: chat}], keep: {rest_percent: 100}}
 """
 
 
@@ -140,6 +158,37 @@ def test_a_call_shows_its_trace_through_the_services(shop: Mesh, tab: Tab) -> No
     table.locator("summary").first.click()
     expect(table.get_by_role("definition").first).to_be_visible()
     assert tab.axe() == []
+
+
+def test_a_websocket_shows_what_was_said_and_how_it_ended(shop: Mesh, tab: Tab) -> None:
+    with serve(echo, "127.0.0.1", 0) as service:
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+        shop.register("chat", "chat-1", service.socket.getsockname()[1], ttl_s=3600)
+        shop.apply(CHAT)
+        with connect(shop.edge.replace("http:", "ws:") + "/talk") as session:
+            for said in ("hello", "who is there?"):
+                session.send(said)
+                assert session.recv(10) == said
+            session.close(4000)
+        wait_until(lambda: bool(kept(shop, "service:chat")), 60, what="the session's line")
+        service.shutdown()
+    tab.open("/requests?filter=service:chat")
+    row = rows(tab).filter(has_text="/talk")
+    expect(row).to_contain_text("GET · WebSocket")
+    row.get_by_role("link").first.click()
+    region = tab.page.get_by_role("region", name=re.compile("^GET 127.0.0.1"))
+    expect(region).to_contain_text("edge · HTTP/1.1 · WebSocket")
+    expect(region).to_contain_text(re.compile(r"Messages in / out\s*2 / 2\s*Close code\s*4000"))
+    expect(region).to_contain_text(re.compile(r"Bytes in / out\s*[1-9]\d* / [1-9]"))
+    assert tab.axe() == []
+    tab.open("/map?namespace=default&level=services")
+    expect(tab.page.locator(".map-label").filter(has_text="HTTP · WebSocket")).to_be_visible()
+
+
+def echo(connection: ServerConnection) -> None:
+    with suppress(ConnectionClosed):  # by a code that says more than 1000
+        for message in connection:
+            connection.send(message)
 
 
 def spans(mesh: Mesh, trace: str) -> int:

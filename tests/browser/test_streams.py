@@ -1,4 +1,5 @@
 """What is carried otherwise than by HTTP, as people see and write it: a TcpRoute written as a form, and its service;
+sessions of datagrams on the map, while they last and when they have ended;
 forms of other kinds; and what a cache did in a call's detail."""
 
 import re
@@ -6,7 +7,8 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import create_connection
+from socket import AF_INET, SOCK_DGRAM, create_connection, socket
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -23,7 +25,17 @@ DOCUMENTS = """
 apiVersion: meshway/v1
 kind: Listener
 metadata: {name: db, namespace: mesh}
-spec: {port: %d, protocol: tcp}
+spec: {port: %(db)d, protocol: tcp}
+---
+apiVersion: meshway/v1
+kind: Listener
+metadata: {name: world, namespace: mesh}
+spec: {port: %(world)d, protocol: udp}
+---
+apiVersion: meshway/v1
+kind: UdpRoute
+metadata: {name: world}
+spec: {listeners: [world], idle: 2s, destinations: [{service: world}]}
 ---
 apiVersion: meshway/v1
 kind: Route
@@ -38,6 +50,12 @@ class Echo(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         while data := self.request.recv(4096):
             self.request.sendall(data)
+
+
+class EchoDatagram(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        data, answering = self.request
+        answering.sendto(data, self.client_address)
 
 
 class EchoServer(socketserver.ThreadingTCPServer):
@@ -57,22 +75,27 @@ class News(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def port() -> int:
-    """Of the Listener of bytes."""
-    return free_port()
+def ports() -> dict[str, int]:
+    """Of the Listeners of bytes and of datagrams."""
+    return {"db": free_port(), "world": free_port()}
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Mesh]:
-    """`db`, which speaks something else than HTTP, and `news`, whose answers may be kept."""
-    servers = [EchoServer(("127.0.0.1", 0), Echo), ThreadingHTTPServer(("127.0.0.1", 0), News)]
+def shop(tmp_path_factory: pytest.TempPathFactory, ports: dict[str, int]) -> Iterator[Mesh]:
+    """`db` and `world`, which speak something else than HTTP, and `news`, whose answers may be kept."""
+    here = ("127.0.0.1", 0)
+    servers = [
+        EchoServer(here, Echo),
+        socketserver.UDPServer(here, EchoDatagram),
+        ThreadingHTTPServer(here, News),
+    ]
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     mesh = Mesh(tmp_path_factory.mktemp("shop"))
     try:
-        for name, server in zip(("db", "news"), servers, strict=True):
+        for name, server in zip(("db", "world", "news"), servers, strict=True):
             mesh.register(name, f"{name}-1", server.server_address[1], ttl_s=3600)
-        mesh.apply(DOCUMENTS % port)
+        mesh.apply(DOCUMENTS % ports)
         yield mesh
     finally:
         mesh.close()
@@ -99,7 +122,7 @@ def echoes(port: int) -> bool:
 
 
 def test_a_route_of_connections_is_written_as_a_form_and_seen_at_its_service(
-    shop: Mesh, port: int, tab: Tab, browser: Browser
+    shop: Mesh, ports: dict[str, int], tab: Tab, browser: Browser
 ) -> None:
     shop.client.delete(f"{shop.registry}/v1/namespaces/default/tcp-routes/db")  # of a run before
     page = tab.page
@@ -112,7 +135,7 @@ def test_a_route_of_connections_is_written_as_a_form_and_seen_at_its_service(
     page.get_by_role("button", name="Show the difference").click()
     page.get_by_role("button", name="Publish").click()
     expect(page.get_by_role("region", name="Since it was published")).to_be_visible()
-    wait_until(lambda: echoes(port), 20, what="bytes there and back")
+    wait_until(lambda: echoes(ports["db"]), 20, what="bytes there and back")
 
     page.keyboard.press("Control+k")
     page.get_by_role("combobox", name="Page, service or revision").fill("tcpr")
@@ -138,6 +161,37 @@ def test_a_route_of_connections_is_written_as_a_form_and_seen_at_its_service(
         expect(other.page.locator("[aria-busy=true]")).to_have_count(0)
         assert (path, other.axe(), other.faults) == (path, [], [])
     other.page.context.close()
+
+
+def test_a_session_of_datagrams_is_on_the_map_while_it_lasts_and_when_it_has_ended(
+    shop: Mesh, ports: dict[str, int], tab: Tab
+) -> None:
+    card = tab.page.locator(".map-card").filter(has_text="world")
+    with socket(AF_INET, SOCK_DGRAM) as player:
+        player.settimeout(10)
+
+        def is_open() -> bool:
+            """Asked on and on: it is silent nowhere long enough to end."""
+            player.sendto(b"north", ("127.0.0.1", ports["world"]))
+            assert player.recv(16) == b"north"
+            return told(shop, "nodes", id="default/world").get("open_now") == 1
+
+        wait_until(is_open, 20, every_s=0.2, what="a session that lasts")
+        tab.open("/map?namespace=default&level=services")
+        open_card = card.filter(has_text="1 open")
+        wait_until(lambda: is_open() and open_card.count() == 1, 20, every_s=0.2, what="the session on its card")
+    wait_until(lambda: told(shop, "edges", target="default/world"), 20, every_s=0.2, what="the session's end")
+    wait_until(lambda: not told(shop, "nodes", id="default/world").get("open_now"), 20, every_s=0.2, what="the gauge")
+    tab.reload()
+    expect(tab.page.locator(".map-label").filter(has_text="UDP")).to_be_visible()
+    expect(card).to_contain_text("1/1 inst.")
+    expect(card).not_to_contain_text("open")
+
+
+def told(shop: Mesh, what: str, **wanted: str) -> dict[str, Any]:
+    """The first node or edge of the map with these members; none: {}."""
+    topology = shop.client.get(f"{shop.registry}/v1/insight/topology").json()
+    return next((one for one in topology[what] if wanted.items() <= one.items()), {})
 
 
 def test_what_is_written_can_be_written_as_a_form(tab: Tab) -> None:

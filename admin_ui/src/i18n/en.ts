@@ -918,6 +918,7 @@ export const en = {
     protocol: {
       http: 'HTTP',
       http2: 'HTTP/2',
+      http3: 'HTTP/3',
       grpc: 'gRPC',
       websocket: 'WebSocket',
       tcp: 'TCP',
@@ -935,6 +936,7 @@ export const en = {
       breaker: 'breaker open',
       split: 'split',
       mirror: 'mirrored',
+      open: '{{count}} open',
     },
     picked: 'What is picked',
     notHere: 'It is not on this map: other filters, another level or another moment may have it.',

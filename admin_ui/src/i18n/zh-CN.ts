@@ -911,6 +911,7 @@ export const zhCN: Catalogue = {
     protocol: {
       http: 'HTTP',
       http2: 'HTTP/2',
+      http3: 'HTTP/3',
       grpc: 'gRPC',
       websocket: 'WebSocket',
       tcp: 'TCP',
@@ -928,6 +929,7 @@ export const zhCN: Catalogue = {
       breaker: '熔断器已打开',
       split: '分流',
       mirror: '有镜像',
+      open: '{{count}} 个未结束',
     },
     picked: '所选内容',
     notHere: '当前图上没有它：换个筛选、层级或时间也许能看到。',

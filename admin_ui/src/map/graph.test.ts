@@ -39,6 +39,8 @@ const names = (filters: Filters) => filtered(SHOP, filters).cards.map(({ id }) =
 test('without a filter all is there, what nobody calls as well', () => {
   expect(names({})).toEqual(['edge', 'shop/web', 'shop/cart', 'shop/bad', 'bank/pay', 'shop/idle'])
   expect(names({ busy: true })).not.toContain('shop/idle')
+  const open = SHOP.nodes.map((node) => (node.id === 'shop/idle' ? { ...node, open_now: 3 } : node))
+  expect(filtered({ ...SHOP, nodes: open }, { busy: true }).cards.map(({ id }) => id)).toContain('shop/idle')
 })
 
 test('what fits a text stays with those it speaks with', () => {

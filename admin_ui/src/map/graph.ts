@@ -51,9 +51,13 @@ export function filtered(topology: Topology, filters: Filters): Graph {
     )
     .map((edge) => ({ ...edge, id: lineId(edge.source, edge.target), folded: 0 }))
   const ends = new Set(lines.flatMap(({ source, target }) => [source, target]))
-  const hidesIdle = filters.busy || filters.edges !== undefined || (filters.min_rps ?? 0) > 0
+  const hidesIdle = filters.edges !== undefined || (filters.min_rps ?? 0) > 0
+  const isShownIdle = ({ open_now = 0 }: MapNode) => !hidesIdle && (!filters.busy || open_now > 0)
   const cards = topology.nodes
-    .filter(({ id, health }) => ends.has(id) || (!hidesIdle && isWanted(id) && (!filters.unwell || isUnwell(health))))
+    .filter(
+      (node) =>
+        ends.has(node.id) || (isShownIdle(node) && isWanted(node.id) && (!filters.unwell || isUnwell(node.health))),
+    )
     .map((node) => ({ ...node, folded: 0 }))
   return { cards, lines, folded: 0, left_out: topology.left_out ?? 0 }
 }

@@ -2,7 +2,7 @@ import type { TFunction } from 'i18next'
 import { expect, test } from 'vitest'
 import { NOTHING } from './figures'
 import type { Line } from './graph'
-import { isOfBytes, labelOf, marksOf, versionsOf } from './words'
+import { cardMarks, isOfBytes, labelOf, marksOf, versionsOf } from './words'
 
 const t = ((key: string, holes?: { share?: string }) => `${key} ${holes?.share ?? ''}`.trim()) as TFunction
 const CALLS = { ...NOTHING, calls: 100, rps: 240, error_share: 0.012, p95_ms: 85, in_bps: 900, out_bps: 24_000 }
@@ -34,6 +34,12 @@ test('an edge of bytes alone is told from one that has calls, too', () => {
   expect(isOfBytes({ protocols: ['tcp', 'udp'] })).toBe(true)
   expect(isOfBytes({ protocols: ['http', 'tcp'] })).toBe(false)
   expect(isOfBytes({})).toBe(false)
+})
+
+test('what is open is said of a card, also where no call has ended', () => {
+  const card = { id: 'shop/world', kind: 'service', health: 'idle', figures: NOTHING, folded: 0 } as const
+  expect(cardMarks(t, card)).toEqual([])
+  expect(cardMarks(t, { ...card, open_now: 3 })).toEqual(['map.mark.open'])
 })
 
 test('versions stand by their share, and one without a name is none', () => {

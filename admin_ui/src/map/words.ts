@@ -47,12 +47,13 @@ export function marksOf(t: TFunction, line: Marked, language: string) {
   return marks
 }
 
-/** What fires, where its calls part, and what keeps them away. */
-export function cardMarks(t: TFunction, { alerts = [], breakers, branchings = [] }: Card): string[] {
+/** What fires, where its calls part, what keeps them away, and what is open: no call counts it before it ends. */
+export function cardMarks(t: TFunction, { alerts = [], breakers, branchings = [], open_now = 0 }: Card): string[] {
   const marks = alerts.map((name) => t('map.mark.alert', { name }))
   if (breakers) marks.push(t('map.mark.breaker'))
   if (branchings.some(({ split }) => split?.length)) marks.push(t('map.mark.split'))
   if (branchings.some(({ mirror }) => mirror?.length)) marks.push(t('map.mark.mirror'))
+  if (open_now > 0) marks.push(t('map.mark.open', { count: open_now }))
   return marks
 }
 

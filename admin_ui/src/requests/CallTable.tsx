@@ -47,7 +47,7 @@ export function CallTable({ label, rows, add }: { label: string; rows: readonly 
         </Status>
       ),
     },
-    { id: 'method', title: t('requests.method'), cell: ({ call }) => call.method || call.protocol },
+    { id: 'method', title: t('requests.method'), cell: ({ call }) => askedBy(call) },
     {
       id: 'path',
       title: t('requests.path'),
@@ -112,6 +112,17 @@ function Term({ field, value, add }: { field: string; value: string | number; ad
 
 function callerOf({ principal, peer }: Call): { field: string; value: string } {
   return principal ? { field: 'principal', value: principal } : { field: 'peer', value: peer ?? '' }
+}
+
+/** Method, and what is not plain of how it came; connections of bytes have the protocol alone. */
+export function askedBy(call: Call): string {
+  const marks = [call.protocol === 'HTTP/3' && call.protocol, isOfMessages(call) && 'WebSocket']
+  return [call.method || call.protocol, ...marks].filter(Boolean).join(' · ')
+}
+
+/** Whether it became a WebSocket whose frames were looked at. */
+export function isOfMessages({ close_code }: Call): boolean {
+  return close_code != null
 }
 
 export function healthOf({ status = 0, flag }: Call): Health {

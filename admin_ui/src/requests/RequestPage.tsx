@@ -8,7 +8,7 @@ import { clock, millis, number, utc } from '../i18n/format'
 import { PageHead } from '../kit/PageHead'
 import { Panel } from '../kit/Panel'
 import { Status } from '../kit/Status'
-import { healthOf } from './CallTable'
+import { healthOf, isOfMessages } from './CallTable'
 import { TraceLogs } from './TraceLogs'
 import { TraceView } from './TraceView'
 
@@ -52,7 +52,10 @@ function OneCall({ call }: { call: Call }) {
     [t('requests.took'), millis(call.duration_ms, i18n.language)],
     [t('requests.firstByte'), call.first_byte_ms != null && millis(call.first_byte_ms, i18n.language)],
     [t('requests.caller'), call.principal || call.peer],
-    [t('requests.listener'), [call.listener, call.protocol].filter(Boolean).join(' · ')],
+    [
+      t('requests.listener'),
+      [call.listener, call.protocol, isOfMessages(call) && 'WebSocket'].filter(Boolean).join(' · '),
+    ],
     [t('requests.route'), call.route && <RouteLink call={call} name={call.route} />],
     [t('requests.service'), call.service && <ServiceLink name={call.service} />],
     [t('requests.instance'), call.instance],

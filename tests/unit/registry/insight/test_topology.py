@@ -142,6 +142,22 @@ def test_an_edge_says_what_is_spoken_to_its_service_and_one_of_a_namespace_does_
     assert {edge.protocols for edge in found["namespaces"].edges} == {()}
 
 
+def test_callers_outside_are_told_to_speak_http3_where_they_may_and_services_are_not() -> None:
+    rows: Rows = {key: Row(key, 1) for key in (("edge", "shop/web"), ("edge", "shop/chat"), ("shop/web", "shop/chat"))}
+    also = Also(protocols={"shop/chat": ("http", "websocket")}, by_http3={"shop/web", "shop/chat"})
+    found = topology_of(rows, KNOWN, Asked(), also, first=0.0, end=10.0, span_s=10.0)
+    assert {(edge.source, edge.target): edge.protocols for edge in found.edges} == {
+        ("edge", "shop/web"): ("http", "http3"),
+        ("edge", "shop/chat"): ("http", "http3", "websocket"),
+        ("shop/web", "shop/chat"): ("http", "websocket"),
+    }
+
+
+def test_a_service_tells_of_what_is_open_though_no_call_has_ended() -> None:
+    found = topology_of({}, KNOWN, Asked(), Also(open_now={"shop/cart": 3}), first=0.0, end=10.0, span_s=10.0)
+    assert {node.id: node.open_now for node in found.nodes if node.open_now} == {"shop/cart": 3}
+
+
 def test_an_edge_is_as_well_as_its_own_calls() -> None:
     bad = Row(("shop/web", "shop/cart"), 100, 10)
     slow = Row(("edge", "shop/cart"), 100, seconds=50.0, buckets={bucket_of(0.5): 100})
