@@ -47,7 +47,7 @@ def compile_connections(
     plan = ConnectionPlan(
         route=route,
         title=title,
-        counts=counts or _counts(title, context),
+        counts=counts or ConnectionCounts(context.parts.host_table, title),
         idle_s=float(spec.idle) or math.inf,
         half_close_s=float(spec.half_close),
         max_duration_s=float(spec.max_duration) or math.inf,
@@ -122,11 +122,6 @@ def _steps(
 def _refuse_unasked(_: Exchange) -> Reply:
     detail = "an AccessPolicy has somebody asked of each call, and nobody can be asked of a connection"
     return Reply(403, "denied", "UAEX", detail, policy="AccessPolicy")
-
-
-def _counts(title: str, context: RouteContext) -> ConnectionCounts:
-    table = context.parts.host_table
-    return ConnectionCounts(table, -1 if table is None else table.row(f"{title} connections"))
 
 
 def connection_tables(

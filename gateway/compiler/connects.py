@@ -82,5 +82,5 @@ def _connect(
     key = destination_key(entry.namespace, destination)
     implicit = Entry(entry.kind, entry.namespace, f"implicit:{entry.name}", entry.spec)
     route = unasked_plan(implicit, (destination,), context, is_route=False)
-    counts = ConnectionCounts(None, -1)
+    counts = ConnectionCounts(None, "")
     return key, ConnectionPlan(route, f"Service {entry.title}", counts, route.upgraded_idle_s, HALF_CLOSE_S)

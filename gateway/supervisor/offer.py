@@ -35,7 +35,8 @@ class OwnPlace(msgspec.Struct, frozen=True, array_like=True):
 class Offer(msgspec.Struct, frozen=True):
     """Descriptors come in this order: the lock, the admin port, and then a socket for each slot of each listener.
 
-    reset_key: as in `Start`, b"" = of a version that says none. manager: who is told of the process.
+    reset_key: as in `Start`, b"" = of a version that says none. manager: who is told of the process. host_table,
+    columns: what both count in while both run, and where the other one's workers may, "" = nothing.
     """
 
     version: str
@@ -44,6 +45,8 @@ class Offer(msgspec.Struct, frozen=True):
     own: list[OwnPlace]
     reset_key: bytes = b""
     manager: Manager = Manager()
+    host_table: str = ""
+    columns: tuple[int, ...] = ()
 
     @property
     def descriptors(self) -> int:

@@ -17,9 +17,9 @@ import msgspec
 
 from gateway.channel import AskFrame, Buckets, ChannelFrame, ListenerSpot, NonceFrame, Start, Told
 from gateway.compiler.filters import SpentLimits
-from gateway.host_table import HostTable
 from gateway.hot_path import HotPath
 from gateway.settings import WorkerSettings
+from gateway.supervisor.columns import Columns
 from gateway.supervisor.worker_process import InstanceKey, WorkerProcess
 from gateway.telemetry.counters import Totals
 from gateway.upstream.transition import Transition
@@ -30,7 +30,6 @@ READY_S: Final = 30.0
 SETTLED_S: Final = 1.0
 MIN_WAIT_S: Final = 0.1
 MAX_WAIT_S: Final = 10.0
-COLUMNS_PER_SLOT: Final = 4  # the running worker, its successor, and two that still drain
 WATCH_S: Final = 1.0
 HAND_OVER_S: Final = 1.0
 END_IDLE_S: Final = 1.0  # nobody takes over at the end, so idle connections are not worth waiting for
@@ -63,7 +62,7 @@ class Slots:
     want. on_missing_key: of which URL's set a caller has named a key that it lacks. on_nonce: one that a signed request
     brings. on_reloaded: all slots have new workers, or keep theirs.
 
-    reset_key: as in `Start`.
+    reset_key: as in `Start`. columns: of the host table.
     """
 
     def __init__(
@@ -104,10 +103,7 @@ class Slots:
         self.on_missing_key = on_missing_key
         self._on_nonce = on_nonce
         self._on_reloaded = on_reloaded
-        self._table_path = run_folder / "host_table"
-        self._table = HostTable.create(self._table_path, len(slots) * COLUMNS_PER_SLOT)
-        self._free_columns = list(range(len(slots) * COLUMNS_PER_SLOT))
-        self._column_freed = asyncio.Event()
+        self.columns = Columns(run_folder / "host_table", len(slots))
         self._spawned = 0
         self.reset_key = secrets.token_bytes(32)
         self._reload_wanted = False
@@ -244,9 +240,7 @@ class Slots:
 
     def on_gone(self, worker: WorkerProcess) -> None:
         self.workers.discard(worker)
-        self._table.zero_column(worker.column)
-        self._free_columns.append(worker.column)
-        self._column_freed.set()
+        self.columns.give_back(worker.column)
         self._totals.fold(worker.counters)
         slot = self.slots[worker.slot]
         if slot.current is worker:
@@ -262,17 +256,19 @@ class Slots:
 
     async def _spawn(self, slot: Slot) -> WorkerProcess:
         """Raises OSError when there will be none, EndedAtOnce when there was one for a moment."""
-        while not self._free_columns:
-            self._column_freed.clear()
-            await self._column_freed.wait()
-        self._refuse_at_the_end()
+        column = await self.columns.take()
+        try:
+            self._refuse_at_the_end()
+        except OSError:
+            self.columns.give_back(column)
+            raise
         self._spawned += 1
         start = Start(
             settings=self._settings,
             slot=slot.index,
-            column=self._free_columns.pop(0),
+            column=column,
             workers=len(self.slots),
-            host_table=str(self._table_path),
+            host_table=str(self.columns.path),
             counters=str(self._folder / f"counters-{slot.index}-{self._spawned}"),
             reset_key=self.reset_key,
         )
@@ -280,7 +276,7 @@ class Slots:
         try:
             await worker.spawn(slot.sockets)
         except OSError:
-            self._free_columns.append(worker.column)
+            self.columns.give_back(column)
             raise
         try:
             self._refuse_at_the_end()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from gateway.channel import Buckets, Channel, Leaving, NonceFrame, NonceTold, TransitionFrame, encode
@@ -48,11 +49,15 @@ class Succession:
         if taken is None:
             of.nonces.load()
             return
-        self._taking = TakingOver(self._on_transition, self._on_buckets, self._on_handed, self._judge)
+        self._taking = TakingOver(
+            self._on_transition, self._on_buckets, self._on_handed, of.slots.columns.inherit, self._judge
+        )
         await self._taking.open(taken.link)
         of.listeners.inherited = dict(taken.own)
         if taken.offer.reset_key:  # callers of HTTP/3 believe what this was told to them by
             of.slots.reset_key = taken.offer.reset_key
+        if taken.offer.host_table:
+            of.slots.columns.borrow(Path(taken.offer.host_table), taken.offer.columns)
         of.service_manager.inherit(taken.offer.manager)
 
     async def complete(self) -> bool:
@@ -132,7 +137,17 @@ class Succession:
         def offer() -> tuple[Offer, list[int]]:
             opened, slots = of.listeners.opened(), of.slots.slots
             names = list(slots[0].sockets)
-            told = Offer(own_version(), len(slots), names, list(opened), of.slots.reset_key, of.service_manager.manager)
+            columns = of.slots.columns
+            told = Offer(
+                own_version(),
+                len(slots),
+                names,
+                list(opened),
+                of.slots.reset_key,
+                of.service_manager.manager,
+                str(columns.path),
+                columns.lend(),
+            )
             sockets = [slot.sockets[name] for name in names for slot in slots]
             sockets += [each for group in opened.values() for each in group]
             return told, [lock, admin.fileno(), *(each.fileno() for each in sockets)]
@@ -140,6 +155,7 @@ class Succession:
         def go_on() -> None:
             of.keeper.replaced()  # whatever the other one has written
             of.keep_files()
+            of.slots.columns.end_loan()
 
         def leave(channel: Channel, pid: int) -> None:
             of.service_manager.succeeded_by(pid)

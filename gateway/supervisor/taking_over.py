@@ -20,7 +20,8 @@ _log = logging.getLogger("meshway.gateway.supervisor")
 
 class TakingOver:
     """on_transition: what it has found out. on_buckets: what the worker of a slot had spent of its limits, slot after
-    slot. on_handed: from now on what only one may keep is ours. judge: of a nonce that a worker of its is shown.
+    slot. on_handed: from now on what only one may keep is ours. on_ended: the other one is gone. judge: of a nonce that
+    a worker of its is shown.
 
     is_handed: the place is ours. told: that our workers serve. settled: it is ours, or was given up."""
 
@@ -29,14 +30,11 @@ class TakingOver:
         on_transition: Callable[[Transition], None],
         on_buckets: Callable[[int, Buckets], None],
         on_handed: Callable[[], None],
+        on_ended: Callable[[], None],
         judge: Callable[[NonceFrame], bool],
     ) -> None:
-        self._on_transition, self._on_buckets, self._on_handed, self._judge = (
-            on_transition,
-            on_buckets,
-            on_handed,
-            judge,
-        )
+        self._on_transition, self._on_buckets = on_transition, on_buckets
+        self._on_handed, self._on_ended, self._judge = on_handed, on_ended, judge
         self._channel = Channel(self._on_frame, self._on_closed)
         self._process: int | None = None  # descriptor of the one whose place it is, pidfd_open(2)
         self._slot = 0
@@ -75,12 +73,15 @@ class TakingOver:
     def _on_closed(self) -> None:
         if not self.settled.is_set():
             spawn(self._after_close(), name="see whether the supervisor before this one has ended")
+        elif self.is_handed:
+            self._on_ended()
 
     async def _after_close(self) -> None:
         """The place is ours if it is gone. One that closed the link and lives has understood something else, or was
         tired of waiting: it goes on, and a second one beside it would write to its data folder."""
         if await self._has_ended():
             self._be_handed()
+            self._on_ended()
         elif not self.settled.is_set():
             self.give_up()
 

@@ -191,8 +191,8 @@ class ListenerContext:
     """
 
     __slots__ = (
-        "alt_svc", "caller", "connecting", "connections", "crowded", "cut", "draining", "explain", "face", "hosts",
-        "hsts", "http3", "kept_out", "limits", "lines", "multiplexing", "name", "now", "per_address", "places",
+        "_together", "alt_svc", "caller", "connecting", "connections", "crowded", "cut", "draining", "explain", "face",
+        "hosts", "hsts", "http3", "kept_out", "limits", "lines", "multiplexing", "name", "now", "per_address", "places",
         "proxy_protocol", "receiving", "relay", "scheme", "sends_to_https", "spoken", "streams", "title", "tls",
         "trusted_proxies", "underscores", "usual_limits", "via_id", "via_line",
     )  # fmt: skip
@@ -244,6 +244,7 @@ class ListenerContext:
         self.multiplexing = multiplexing
         self.connections: set[Connection] = set()
         self.per_address: dict[str, int] = {}
+        self._together: list[set[Connection]] = [self.connections]
         self.draining = False
         self.explain = explain
         self.places = Places() if places is None else places
@@ -269,7 +270,7 @@ class ListenerContext:
         self.connections.add(connection)
         places.taken += 1
         lacking = places.lacking(descriptor)
-        if not lacking and limits.connections and len(self.connections) > limits.connections:
+        if not lacking and limits.connections and sum(map(len, self._together)) > limits.connections:
             lacking = CONNECTIONS
         if is_limited:
             count = self.per_address[peer] = self.per_address.get(peer, 0) + 1
@@ -289,6 +290,16 @@ class ListenerContext:
                 self.per_address[peer] = left
             else:
                 del self.per_address[peer]
+
+    def count_with(self, other: "ListenerContext") -> None:
+        """Of the same name: an address has its share of a Listener once, and so have all, whichever of its sockets they
+        come to."""
+        self.per_address, self._together = other.per_address, other._together
+        self._together.append(self.connections)
+
+    def count_alone(self) -> None:
+        """It is gone, and has no connections."""
+        self._together[:] = [each for each in self._together if each is not self.connections]
 
     def hand_over(self, before: Connection, connection: Connection) -> None:
         """The same connection, spoken otherwise."""

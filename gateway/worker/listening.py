@@ -181,9 +181,9 @@ class Listening:
         kind = _Place if listener.receiving is None else _DatagramPlace
         place = kind(listener, accepting, self._count)
         self._places.append(place)
-        # An address has its share of a Listener once, whichever of its sockets it comes to.
-        beside = next((each for each in self.listeners if each.name == listener.name), listener)
-        listener.per_address = beside.per_address
+        beside = next((each for each in self.listeners if each.name == listener.name), None)
+        if beside is not None:
+            listener.count_with(beside)
         self.listeners.append(listener)
         if self._has_served:
             spawn(place.open(self._loop), name=f"open listener {listener.name}")
@@ -235,6 +235,7 @@ class Listening:
             for place in over:
                 self._places.remove(place)
                 self.listeners.remove(place.listener)
+                place.listener.count_alone()
                 self._on_gone(place.listener)
         elif len(over) == len(self._places) and not (self._is_last and not self._has_served):
             self.closed.set()

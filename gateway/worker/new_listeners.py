@@ -12,6 +12,7 @@ from gateway.relay.explained import Tell
 from gateway.relay.forwarding import Networks
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
+from gateway.source_cells import SourceCells
 from gateway.telemetry.counters import Counters
 from gateway.wire.listener_context import ListenerContext
 from gateway.wire.places import Places
@@ -25,7 +26,7 @@ class NewListeners:
     explain: of the mesh, what to tell of a call that asks for it.
 
     count: told of each handshake by the listener's name, and whether it failed. wall: seconds since 1970. reset_key: as
-    in `Start`. is_alone: no other worker reads its ports.
+    in `Start`. cells: where workers tell each other what an address has. is_alone: no other worker reads its ports.
     """
 
     def __init__(
@@ -39,18 +40,19 @@ class NewListeners:
         count: Callable[[str, bool], None],
         wall: Callable[[], float],
         reset_key: bytes,
+        cells: SourceCells | None,
         *,
         is_alone: bool,
     ) -> None:
         self._relay, self._carriage, self._counters, self._settings = relay, carriage, counters, settings
         self._trusted_proxies, self._explain, self._count, self._wall = trusted_proxies, explain, count, wall
-        self._reset_key, self._is_alone = reset_key, is_alone
+        self._reset_key, self._cells, self._is_alone = reset_key, cells, is_alone
         self._places = Places(settings.max_connections)
 
     def make(self, name: str, face: str, speaks: Spoken) -> ListenerContext:
         relay, settings, places = self._relay, self._settings, self._places
         if speaks == "udp":
-            return udp_listener(relay, self._carriage.tables, self._counters, settings, places, face, name)
+            return udp_listener(relay, self._carriage.tables, self._counters, settings, places, face, name, self._cells)
         if speaks == "http3":
             return self._http3(name)
         tls = TlsFace(self._wall) if speaks in BY_TLS else None

@@ -278,6 +278,7 @@ class Worker:
             self._count_handshake,
             parts.wall,
             start.reset_key,
+            parts.host_table.sources if parts.host_table is not None else None,
             is_alone=start.workers == 1,
         )
         usual = Listener()

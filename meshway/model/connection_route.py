@@ -12,8 +12,8 @@ ANY_NAME: Final = "*"
 
 
 class ConnectionLimits(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """0 = none. connections: at once, of a gateway; per_source: of these one address's, in a worker. bytes_per_second:
-    of each connection, each way."""
+    """0 = none. connections: at once, of a gateway; per_source: of these one address's. bytes_per_second: of each
+    connection, each way."""
 
     connections: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
     per_source: Annotated[int, Meta(ge=0, le=1_000_000)] = 0

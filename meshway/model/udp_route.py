@@ -15,8 +15,8 @@ class UdpRoute(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     """Datagrams of Listeners of protocol udp. What one source address and port sends is a session: it has one instance,
     drawn by weight and by the service's algorithm with its first datagram, until it was silent for `idle`.
 
-    max_sessions: in a worker; per_source: of these one address's, 0 = any number. max_reply_ratio: bytes back for each
-    that came in a session, 0 = any number; None: 10 at the edge, any number on the mesh.
+    max_sessions: in a worker; per_source: of one address in a gateway, 0 = any number. max_reply_ratio: bytes back for
+    each that came in a session, 0 = any number; None: 10 at the edge, any number on the mesh.
     """
 
     plural: ClassVar[str] = "udp-routes"

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from gateway.exchange import Exchange, Reply
+from gateway.limits.source_counts import SourceCounts
 from gateway.relay.passage import UDP, no_request, no_session_route
 from gateway.relay.shedding import DEFAULT, Shedding
 from gateway.relay.trace import begin_trace
@@ -39,11 +40,17 @@ _INFO_ROOM: Final = socket.CMSG_SPACE(_IPV6_INFO.size)
 
 
 class UdpReceiver:
-    """holder: what holds for the Listener now, by its name. received, answered: datagrams that went on; dropped: that
-    did not, by why; all since the last beat. is_last: it drains, and nobody reads the socket after it."""
+    """holder: what holds for the Listener now, by its name. sources: what each address has. received, answered:
+    datagrams that went on; dropped: that did not, by why; all since the last beat. is_last: it drains, and nobody reads
+    the socket after it."""
 
     def __init__(
-        self, listener: ListenerContext, accepting: socket.socket, holder: TablesHolder, counters: Counters | None
+        self,
+        listener: ListenerContext,
+        accepting: socket.socket,
+        holder: TablesHolder,
+        counters: Counters | None,
+        sources: SourceCounts,
     ) -> None:
         self.listener, self._accepting, self._holder = listener, accepting, holder
         self.loop = asyncio.get_running_loop()
@@ -51,7 +58,7 @@ class UdpReceiver:
         self.buffer = bytearray(MOST_BYTES)
         self.view = memoryview(self.buffer)
         self.sessions: dict[Any, Session] = {}
-        self._of_source: Counter[str] = Counter()
+        self._sources = sources
         self.received = self.answered = 0
         self.dropped: Counter[str] = Counter()
         self._untold: dict[str, tuple[int, float]] = {}
@@ -140,12 +147,11 @@ class UdpReceiver:
         if len(self.sessions) >= plan.max_sessions:
             self._turn_away("sessions", peer, plan, now)
             return None
-        if plan.per_source and self._of_source[peer] >= plan.per_source:
+        if not self._sources.take(peer, plan.per_source):
             self._turn_away("source", peer, plan, now)
             return None
         exchange = self._exchange(peer, now)
         session = self.sessions[address] = Session(self, address, plan, exchange, ancillary)
-        self._of_source[peer] += 1
         self._holder.carried.add(session.judge)
         lacking = listener.enter(session, peer, 0, is_limited=False)
         shedding = listener.relay.holder
@@ -159,11 +165,7 @@ class UdpReceiver:
         peer = session.address[0]
         del self.sessions[session.address]
         self._holder.carried.discard(session.judge)
-        left = self._of_source[peer] - 1
-        if left:
-            self._of_source[peer] = left
-        else:
-            del self._of_source[peer]
+        self._sources.leave(peer)
         self.listener.leave(session, peer, is_limited=False)
         self.listener.relay.finish(session.exchange, now)
 

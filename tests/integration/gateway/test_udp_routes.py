@@ -8,6 +8,7 @@ import pytest
 from dnslib import DNSRecord
 
 from gateway.exchange import EDGE, MESH
+from gateway.limits.source_counts import SourceCounts
 from gateway.listeners.sockets import open_slots
 from gateway.routing.table import TablesHolder
 from gateway.wire.listener_context import ListenerContext
@@ -33,7 +34,7 @@ class Datagrams:
         listener = ListenerContext(face, relay, b"meshway-test", name="game", spoken="udp")
         (accepting,) = open_slots("127.0.0.1", 0, 1, "spec.port", is_udp=True)
         self.port = accepting.getsockname()[1]
-        self.receiver = UdpReceiver(listener, accepting, relay.holder, None)
+        self.receiver = UdpReceiver(listener, accepting, relay.holder, None, SourceCounts("game", None))
         self.listener = listener
         self.receiver.open()
 

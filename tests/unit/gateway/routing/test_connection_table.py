@@ -15,7 +15,7 @@ from gateway.routing.connection_table import ConnectionPlan, ConnectionTable, Pl
 def plan(title: str) -> ConnectionPlan:
     never = math.inf
     route = RoutePlan(title, "", 0, (), (), None, None, never, never, never, never, never)
-    return ConnectionPlan(route, title, ConnectionCounts(None, -1))
+    return ConnectionPlan(route, title, ConnectionCounts(None, ""))
 
 
 def placed(title: str, *networks: str, host: str = "*") -> Placed:

@@ -48,7 +48,11 @@ class Bench:
             folder / "run", self._offer, self._hold, lambda: self.said.append("goes on"), self._on_taken, self._in_force
         )
         self.taking = TakingOver(
-            self.told.append, lambda slot, _: self.told.append(slot), lambda: self.told.append("handed"), self._judge
+            self.told.append,
+            lambda slot, _: self.told.append(slot),
+            lambda: self.told.append("handed"),
+            lambda: self.told.append("ended"),
+            self._judge,
         )
         self.handing.listen()
 
@@ -105,6 +109,8 @@ async def test_what_is_in_force_goes_along_and_limits_slot_by_slot(tmp_path: Pat
         assert on.told == [EJECTED, 0, 1, "handed"]
         assert on.handing.is_taken
         assert on.taking.is_handed
+        on.taken.close()
+        await until(lambda: on.told[4:] == ["ended"], what="the end of the other one")
 
 
 async def test_a_nonce_is_judged_where_the_book_is_and_by_nobody_as_fresh_where_that_is_gone(tmp_path: Path) -> None:
@@ -180,8 +186,14 @@ async def test_the_place_of_one_that_was_killed_is_free(tmp_path: Path) -> None:
         await asyncio.to_thread(before.stdout.readline)
         link, told = socket.socket(socket.AF_UNIX), list[str]()
         link.connect(name)
-        taking = TakingOver(lambda _: None, lambda _, __: None, lambda: told.append("handed"), lambda _: False)
+        taking = TakingOver(
+            lambda _: None,
+            lambda _, __: None,
+            lambda: told.append("handed"),
+            lambda: told.append("ended"),
+            lambda _: False,
+        )
         await taking.open(link)
         before.kill()
         await asyncio.wait_for(taking.settled.wait(), 10.0)
-    assert (taking.is_handed, told) == (True, ["handed"])
+    assert (taking.is_handed, told) == (True, ["handed", "ended"])

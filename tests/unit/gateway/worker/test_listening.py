@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.listeners.sockets import open_slots
-from gateway.wire.listener_context import ListenerContext
+from gateway.wire.listener_context import ConnectionLimits, ListenerContext
 from gateway.worker.listening import Listening
 from tests.parts.conditions import until
 from tests.parts.wire import Wire, wire
@@ -83,6 +83,26 @@ async def test_the_last_one_takes_in_who_waits_in_the_queue() -> None:
         with on.call():
             on.listening.drain(600.0, 600.0, is_last=True)
             await until(lambda: len(on.connections) == 1)
+
+
+async def test_sockets_of_one_name_have_the_most_connections_together_until_one_has_gone() -> None:
+    async with bench() as on, bench() as other:
+        (beside,) = open_slots("127.0.0.1", 0, 1, "--edge-port")
+        on.listening.add(other.context, beside)
+        on.listening.open()
+        on.context.limits = other.context.limits = ConnectionLimits(connections=1)
+        with on.call():
+            await until(lambda: len(on.connections) == 1)
+            with socket.create_connection(beside.getsockname(), timeout=5) as second:
+                assert b"overloaded" in await asyncio.to_thread(second.recv, 1_000)
+        await until(lambda: not on.connections and not other.connections)
+        on.listening.remove(other.context, 0.0)
+        on.listening.beat(time.monotonic() + 1.0)
+        assert on.gone == [other.context]
+        with on.call() as first:
+            await until(lambda: len(on.connections) == 1)
+            first.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert b"overloaded" not in await asyncio.to_thread(first.recv, 1_000)
 
 
 @pytest.mark.parametrize("is_last", [False, True])

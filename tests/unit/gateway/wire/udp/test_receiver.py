@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.exchange import EDGE, Exchange, Reply
+from gateway.limits.source_counts import SourceCounts
 from gateway.listeners.sockets import open_slots
 from gateway.plan import RequestFilter
 from gateway.relay.deadline import TICK_S, TimerWheel
@@ -43,7 +44,7 @@ class Bench:
         self.listener = ListenerContext(EDGE, relay, b"meshway-test", name="game", spoken="udp")
         (accepting,) = open_slots(address, 0, 1, "spec.port", is_udp=True)
         self.port = accepting.getsockname()[1]
-        self.receiver = UdpReceiver(self.listener, accepting, self.holder, None)
+        self.receiver = UdpReceiver(self.listener, accepting, self.holder, None, SourceCounts("game", None))
         self.route = plan(self.cluster, request_filters=filters)
         self.receiver.open()
         self.say()
