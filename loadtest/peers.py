@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -150,33 +150,38 @@ class Bench:
             cwd=self.dir if paths else None,
         )
 
-    def _start(self, name: str, port: int, command: list[str], probe: int = 0) -> Peer:
-        """probe: a port of it that speaks HTTP/1.1, 0: the one that is measured does."""
-        process = self._spawn(command, self.proxy_core, f"{name}-{port}")
+    def _start(self, name: str, port: int, command: list[str], probe: int = 0, cores: str = "") -> Peer:
+        """probe: a port of it that speaks HTTP/1.1, 0: the one that is measured does. cores: "" for the proxy's."""
+        process = self._spawn(command, cores or self.proxy_core, f"{name}-{port}")
         peer = Peer(name, port, process.pid, process)
         self.peers.append(peer)
         wait_for_answer(f"http://127.0.0.1:{probe or port}/", 60)
         return peer
 
-    def nginx(self, flavour: str) -> Peer:
-        port = free_port()
-        probe = free_port()
-        config = self.render(f"nginx.{flavour}.conf", port, probe=probe)
+    def nginx(self, flavour: str, *, workers: int = 1, cores: str = "", upstreams: Sequence[int] = ()) -> Peer:
+        """workers, upstreams (ports of services): of the flavour `bare`."""
+        port, probe = free_port(), free_port()
+        servers = " ".join(f"server 127.0.0.1:{each};" for each in upstreams or (self.upstream_port,))
+        config = self.render(f"nginx.{flavour}.conf", port, probe=probe, workers=workers, servers=servers)
         command = ["nginx", "-p", str(self.dir), "-c", str(config)]
-        return self._start("nginx", port, command, probe if flavour.startswith("http2") else 0)
+        return self._start("nginx", port, command, probe if flavour.startswith("http2") else 0, cores)
 
     def haproxy(self, flavour: str) -> Peer:
         port = free_port()
         return self._start("haproxy", port, ["haproxy", "-f", str(self.render(f"haproxy.{flavour}.cfg", port))])
 
-    def envoy(self, flavour: str, routes: int = 1) -> Peer:
+    def envoy(
+        self, flavour: str, routes: int = 1, *, workers: int = 1, cores: str = "", upstreams: Sequence[int] = ()
+    ) -> Peer:
+        """upstreams: ports of services, of the flavour `bare`."""
         port = free_port()
         lines = [f'{{match: {{prefix: "/r/{n}/"}}, route: {{cluster: service}}}}' for n in range(routes - 1)]
         lines.append('{match: {prefix: "/"}, route: {cluster: service}}')
         text = "\n".join(f"                        - {line}" for line in lines)
-        config = self.render(f"envoy.{flavour}.yaml", port, routes=text)
-        command = [envoy_binary(), "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "-l", "error"]
-        return self._start("envoy", port, command)
+        ends = ", ".join(_ENVOY_END % each for each in upstreams or (self.upstream_port,))
+        config = self.render(f"envoy.{flavour}.yaml", port, routes=text, endpoints=ends)
+        command = [envoy_binary(), "-c", str(config), "--concurrency", str(workers), "--disable-hot-restart"]
+        return self._start("envoy", port, [*command, "-l", "error"], cores=cores)
 
     def floor(self, flavour: str) -> Peer:
         """The relay without HTTP; there is nothing in it to switch, so every flavour is the same."""
@@ -215,6 +220,7 @@ class Bench:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+_ENVOY_END: Final = "{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %d}}}}"
 _PATHS: Final[dict[RoutesBy, str]] = {"prefix": "/r/%d/", "template": "/r/%d/{id}", "regex": "/r/%d/[a-z]+"}
 
 

@@ -89,12 +89,12 @@ SECTIONS: Final = (
     Section("p99 at 70 % load", "open loop, beside Envoy", p99_at_load.section, 4, 15, 5, 3),
     Section(
         "two workers",
-        "two cores with everything on each, against one core with everything on it",
+        "two cores with everything on each against one, beside nginx and Envoy",
         two_workers.section,
-        2,
+        6,
         25,
         5,
-        3,
+        2,
     ),
 )
 NAMES: Final = tuple(section.name for section in SECTIONS)

@@ -4,12 +4,19 @@ Where load and service share the cores with the gateway, its rate with two worke
 machine is doubled instead: first one core with one worker, one load and one service on it; then two cores with just
 that on each, the two workers below one supervisor. Whatever workers have in common (locks, counts, one queue of new
 connections, the supervisor) then shows as less than twice the rate, and what a call costs must stay the same.
+
+What two busy cores take from each other (caches, memory, threads of one core, a clock that falls, other guests of the
+machine) shows likewise, for every program. nginx and Envoy, whose workers share next to nothing, go through the same in
+the same rounds: what they lose is the machine's, and what we lose beyond it is ours.
 """
 
+import os
 import re
 import shutil
 import statistics
 import subprocess
+import sys
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,13 +24,15 @@ from pathlib import Path
 from typing import Final
 
 from loadtest.measure import Run, cpu_s, process_tree, run_wrk
-from loadtest.peers import Bench, Meshway
-from loadtest.targets import at_least, at_most
+from loadtest.peers import Bench, Meshway, Peer
+from loadtest.targets import Target, at_least, at_most
 
 CORES: Final = (0, 1)
 CONNECTIONS: Final = 64  # of each load
 LEAST: Final = 1.9
 MOST_DEARER: Final = 2.0 / LEAST
+OURS: Final = "meshway"
+MACHINE: Final = "nginx"
 LOOKED_S: Final = 2
 _SERVICES: Final = """
 kind: Service
@@ -41,12 +50,36 @@ class Carried:
     cpu_us: float
     errors: int
     p99_ms: float
-    shares: tuple[float, ...] = (1.0,)
-    connections: tuple[int, ...] = (CONNECTIONS,)
+    shares: tuple[float, ...] = ()
+    connections: tuple[int, ...] = ()
 
 
-def workers_of(gateway: Meshway) -> list[int]:
-    return sorted(pid for pid in process_tree(gateway.pid) if pid != gateway.pid)
+@dataclass(frozen=True)
+class Compared:
+    """Of one proxy in one round: a core with everything on it, and two."""
+
+    one: Carried
+    two: Carried
+
+    @property
+    def rate(self) -> float:
+        return self.two.per_s / self.one.per_s
+
+    @property
+    def cost(self) -> float:
+        return self.two.cpu_us / self.one.cpu_us
+
+
+Rounds = Mapping[str, list[Compared]]
+
+
+def workers_of(peer: Peer) -> list[int]:
+    """Processes; of one that has threads for workers, these."""
+    processes = sorted(pid for pid in process_tree(peer.pid) if pid != peer.pid)
+    if processes:
+        return processes
+    threads = Path(f"/proc/{peer.pid}/task").iterdir()
+    return sorted(int(each.name) for each in threads if (each / "comm").read_text().startswith("wrk:worker"))
 
 
 def sockets(pid: int) -> int:
@@ -57,18 +90,19 @@ def sockets(pid: int) -> int:
     return count
 
 
-def load(gateway: Meshway, core: int, seconds: int) -> Run:
+def load(peer: Peer, core: int, seconds: int) -> Run:
     return run_wrk(
-        gateway.url + "/", gateway.pid, seconds=seconds, connections=CONNECTIONS, core=core, script=None, headers=()
+        peer.url + "/", peer.pid, seconds=seconds, connections=CONNECTIONS, core=core, script=None, headers=()
     )
 
 
-def carried(gateway: Meshway, cores: tuple[int, ...], seconds: int) -> Carried:
+def carried(peer: Peer, cores: tuple[int, ...], seconds: int) -> Carried:
     """A load on each of the cores at once."""
-    tree, workers = process_tree(gateway.pid), workers_of(gateway)
+    workers = workers_of(peer) if isinstance(peer, Meshway) else []
+    tree = process_tree(peer.pid)
     before, of_each, open_before = cpu_s(tree), [cpu_s([pid]) for pid in workers], [sockets(pid) for pid in workers]
     with ThreadPoolExecutor(len(cores)) as pool:
-        running = [pool.submit(load, gateway, core, seconds) for core in cores]
+        running = [pool.submit(load, peer, core, seconds) for core in cores]
         with suppress(TimeoutError):
             running[0].result(seconds / 2)
         held = [sockets(pid) - opened for pid, opened in zip(workers, open_before, strict=True)]
@@ -84,7 +118,7 @@ def carried(gateway: Meshway, cores: tuple[int, ...], seconds: int) -> Carried:
     )
 
 
-def lock_calls(gateway: Meshway) -> str:
+def lock_calls(gateway: Peer) -> str:
     """System calls that take locks, of both workers under load: there is to be none for a call."""
     if shutil.which("strace") is None:
         return "strace is not here, so nobody looked for locks."
@@ -99,53 +133,123 @@ def lock_calls(gateway: Meshway) -> str:
     return f"System calls for locks (futex, flock) of both workers in {LOOKED_S} s and {requests:,} calls: {calls}."
 
 
-def measure(rounds: int, seconds: int) -> tuple[list[Carried], list[Carried], str]:
-    first, second = (Bench(proxy_core=core, load_core=core) for core in CORES)
+class Doubled:
+    """Each proxy with one worker on the first core, and with a worker on each, before a service on each."""
+
+    def __init__(self) -> None:
+        self._benches = tuple(Bench(proxy_core=core, load_core=core) for core in CORES)
+        try:
+            self.pairs = self._pairs()
+            for _, two in self.pairs.values():
+                for core, worker in zip(CORES, workers_of(two), strict=True):
+                    os.sched_setaffinity(worker, {core})
+        except BaseException:
+            self.close()
+            raise
+
+    def _pairs(self) -> dict[str, tuple[Peer, Peer]]:
+        first, cores = self._benches[0], ",".join(map(str, CORES))
+        ports = tuple(bench.upstream_port for bench in self._benches)
+        ours = first.meshway("bare"), first.meshway("bare", workers=2, cores=cores)
+        places = (f"{{address: 127.0.0.1, port: {port}}}" for port in ports)
+        ours[1].apply(_SERVICES.format(endpoints=", ".join(places)))
+        return {
+            OURS: ours,
+            MACHINE: (first.nginx("bare"), first.nginx("bare", workers=2, cores=cores, upstreams=ports)),
+            "envoy": (first.envoy("bare"), first.envoy("bare", workers=2, cores=cores, upstreams=ports)),
+        }
+
+    def round(self, seconds: int, *, is_turned: bool) -> dict[str, Compared]:
+        compared = {}
+        for name in reversed(self.pairs) if is_turned else self.pairs:
+            one, two = self.pairs[name]
+            compared[name] = Compared(carried(one, CORES[:1], seconds), carried(two, CORES, seconds))
+        return compared
+
+    def close(self) -> None:
+        for bench in self._benches:
+            bench.close()
+
+
+def measure(rounds: int, seconds: int) -> tuple[Rounds, str]:
+    doubled = Doubled()
     try:
-        one = first.meshway("bare")
-        two = first.meshway("bare", workers=2, cores=",".join(map(str, CORES)))
-        places = (f"{{address: 127.0.0.1, port: {bench.upstream_port}}}" for bench in (first, second))
-        two.apply(_SERVICES.format(endpoints=", ".join(places)))
-        for core, pid in zip(CORES, workers_of(two), strict=True):
-            Bench.pin(pid, core)
-        singles, doubles = [], []
-        for number in range(rounds + 1):
-            single, double = carried(one, CORES[:1], seconds), carried(two, CORES, seconds)
-            if number:  # the first one warms up
-                singles.append(single)
-                doubles.append(double)
-        return singles, doubles, lock_calls(two)
+        doubled.round(1, is_turned=False)  # warms up
+        found = []
+        for number in range(rounds):
+            found.append(doubled.round(seconds, is_turned=number % 2 == 1))
+            print(f"  two workers: round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+        return {name: [each[name] for each in found] for name in doubled.pairs}, lock_calls(doubled.pairs[OURS][1])
     finally:
-        first.close()
-        second.close()
+        doubled.close()
+
+
+def _median(values: list[float], digits: int) -> str:
+    return f"{statistics.median(values):,.{digits}f} ({min(values):,.{digits}f}–{max(values):,.{digits}f})"
+
+
+def _row(name: str, of: list[Compared]) -> str:
+    ones, twos = [each.one for each in of], [each.two for each in of]
+    cells = [
+        name,
+        _median([each.per_s for each in ones], 0),
+        _median([each.per_s for each in twos], 0),
+        f"**{_median([each.rate for each in of], 2)}**",
+        _median([each.cpu_us for each in ones], 1),
+        _median([each.cpu_us for each in twos], 1),
+        f"**{_median([1 / each.cost for each in of], 2)}**",
+        ", ".join(f"{statistics.median(each.p99_ms for each in side):.1f}" for side in (ones, twos)),
+        str(sum(each.errors for each in (*ones, *twos))),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _beyond(rounds: Rounds, what: Callable[[Compared], float]) -> float:
+    """Ours as a multiple of the machine's own, within the rounds."""
+    pairs = zip(rounds[OURS], rounds[MACHINE], strict=True)
+    return statistics.median(what(ours) / what(machine) for ours, machine in pairs)
 
 
 def section(rounds: int, seconds: int) -> str:
     """Its part of RESULTS.md."""
-    singles, doubles, locks = measure(rounds, seconds)
-    lines = ["| | calls a second (min–max) | CPU µs/request | p99 ms | errors |", "|---|---|---|---|---|"]
-    for name, runs in (("one worker, one core for all", singles), ("two workers, two cores for all", doubles)):
-        rates = sorted(run.per_s for run in runs)
-        lines.append(
-            f"| {name} | {statistics.median(rates):,.0f} ({rates[0]:,.0f}–{rates[-1]:,.0f}) "
-            f"| {statistics.median(run.cpu_us for run in runs):.1f} "
-            f"| {statistics.median(run.p99_ms for run in runs):.1f} | {sum(run.errors for run in runs)} |"
-        )
-    pairs = list(zip(singles, doubles, strict=True))
+    found, locks = measure(rounds, seconds)
+    return "\n".join([*told(found), locks, "", *map(str, targets(found))])
+
+
+def told(found: Rounds) -> list[str]:
+    ours, machine = found[OURS], found[MACHINE]
     shares = "; ".join(
-        " and ".join(f"{share:.0%} of {held}" for share, held in zip(double.shares, double.connections, strict=True))
-        for double in doubles
+        " and ".join(f"{share:.0%} of {held}" for share, held in zip(two.shares, two.connections, strict=True))
+        for two in (each.two for each in ours)
     )
-    targets = (
-        at_least("rate", LEAST, statistics.median(two.per_s / one.per_s for one, two in pairs), "× one worker's"),
-        at_most(
-            "cost", MOST_DEARER, statistics.median(two.cpu_us / one.cpu_us for one, two in pairs), "× one worker's"
-        ),
-    )
-    said = [
-        "Both cores have all on them (a worker, a load, a service), so that the second core brings what the first had.",
-        "The kernel spreads connections by their address (SO_REUSEPORT); of the work, and of sockets, each worker had, "
-        f"by round: {shares}.",
-        locks,
+    return [
+        "| | calls a second, one | two | two ÷ one | CPU µs/request, one | two | calls a CPU second, two ÷ one "
+        "| p99 ms, one, two | errors |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *(_row(name, of) for name, of in found.items()),
+        "",
+        "One: a core with a worker, a load and a service on it; two: two cores with just that on each.",
+        f"The machine's own loss, by {MACHINE}: {2 - statistics.median(each.rate for each in machine):.2f} of 2 cores "
+        f"in rate, {statistics.median(each.cost for each in machine) - 1:+.1%} of a call's CPU time. Ours as a "
+        f"multiple of {MACHINE}'s, within the rounds: rate {_beyond(found, _rate):.3f}, CPU time "
+        f"{_beyond(found, _cost):.3f}.",
+        "The kernel spreads connections by their address (SO_REUSEPORT); of the work, and of sockets, each of our "
+        f"workers had, by round: {shares}.",
     ]
-    return "\n".join([*lines, "", *said, "", *map(str, targets)])
+
+
+def targets(found: Rounds) -> list[Target]:
+    ours = found[OURS]
+    return [
+        at_least("rate", LEAST, statistics.median(map(_rate, ours)), "× one worker's"),
+        at_most("cost", MOST_DEARER, statistics.median(map(_cost, ours)), "× one worker's"),
+        at_least(f"rate beside {MACHINE}", LEAST / 2, _beyond(found, _rate), f"× {MACHINE}'s own gain"),
+    ]
+
+
+def _rate(compared: Compared) -> float:
+    return compared.rate
+
+
+def _cost(compared: Compared) -> float:
+    return compared.cost
