@@ -74,7 +74,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     token_file: holds what signs it in at the registry; None: nothing does. registry_ca_file: by whom registries' https
     is believed, None: the public authorities.
     take_over: of the gateway that holds data_dir: its sockets are ours, and it leaves when all workers serve.
-    is_child: of a process that starts it again when it ends, so nobody is offered its place.
+    is_child: of a process that starts it again when it ends, so nobody is offered its place, and no service manager is
+    told of it.
     ready_file: written by rename when every worker answers with tables, see `Addresses`.
     """
 

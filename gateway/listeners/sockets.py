@@ -23,12 +23,19 @@ MOST_UNREAD: Final = 4 << 20
 
 
 def open_slots(
-    bind: str, port: int, count: int, flag: str, *, is_shared: bool = False, is_udp: bool = False
+    bind: str,
+    port: int,
+    count: int,
+    flag: str,
+    *,
+    is_shared: bool = False,
+    is_udp: bool = False,
+    is_listening: bool = True,
 ) -> list[socket.socket]:
     """Listening sockets, one a slot, all on the same port. port 0: the first takes a free one. is_udp: of datagrams.
 
     Raises Problem when the port is taken or may not be bound. flag: the option that names another port. is_shared: the
-    port is ours already, at another address.
+    port is ours already, at another address or by sockets of other slots. is_listening: else the worker has it listen.
     """
     sockets: list[socket.socket] = []
     family = _family(bind, flag)
@@ -49,7 +56,7 @@ def open_slots(
             port = listener.getsockname()[1]
         # Only now: a listening socket of a half-opened set would take connections nobody answers.
         for listener in sockets:
-            if not is_udp:
+            if is_listening and not is_udp:
                 listener.listen(BACKLOG)
             listener.setblocking(False)
     except OSError as error:
@@ -57,6 +64,15 @@ def open_slots(
             listener.close()
         raise _refused(error, bind, port, flag) from error
     return sockets
+
+
+def filled(known: list[socket.socket], count: int, flag: str) -> list[socket.socket]:
+    """known, and sockets of further slots beside them: callers come to these when a worker has them listen. Raises
+    Problem."""
+    bind, port = known[0].getsockname()[:2]
+    is_udp = known[0].type == socket.SOCK_DGRAM
+    further = max(count - len(known), 0)
+    return known + open_slots(bind, port, further, flag, is_shared=True, is_udp=is_udp, is_listening=False)
 
 
 def _bound_unsent(listener: socket.socket) -> None:

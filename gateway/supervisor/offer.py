@@ -73,7 +73,7 @@ def send_offer(over: socket.socket, offer: Offer, descriptors: Sequence[int]) ->
 
 
 def take_offer(data: Path, slots: int) -> Taken:
-    """From the gateway that holds this data folder, and has as many slots. Raises Problem."""
+    """From the gateway that holds this data folder, and has no more slots. Raises Problem."""
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     link.settimeout(ANSWER_S)
     try:
@@ -90,14 +90,14 @@ def take_offer(data: Path, slots: int) -> Taken:
             f"no gateway of {data} hands over: {reason}",
             mend="start it without --take-over, or see that --data is that of one that runs, not as a child of `up`",
         ) from error
-    if offer.slots != slots:
+    if offer.slots > slots:
         link.close()
         raise Problem(
             409,
             "other_workers",
             f"the gateway that runs has {offer.slots} workers, and each of its sockets is one's: {slots} cannot "
-            "take them",
-            mend=f"pass --workers {offer.slots}, or end it and start anew",
+            "read them all",
+            mend=f"pass --workers {offer.slots} or more, or end it and start anew",
         )
     lock, admin, *rest = descriptors
     sockets = [socket.socket(fileno=descriptor) for descriptor in rest]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway.event_loop import loop_factory
 from gateway.feed.registry_link import RegistryUrl
-from gateway.listeners.sockets import open_one, open_slots, url_of
+from gateway.listeners.sockets import filled, open_one, open_slots, url_of
 from gateway.settings import Addresses, GatewaySettings, refuse_open_bind
 from gateway.supervisor.data_folder import held_folder
 from gateway.supervisor.offer import Taken, refuse_elsewhere, take_offer
@@ -47,7 +47,9 @@ def serve(settings: GatewaySettings) -> None:
                 known = None if taken is None else taken.listeners.pop(name, None)
                 if known is not None:
                     refuse_elsewhere(known[0], settings.bind, port, f"--{name}-port")
-                listeners[name] = known or open_slots(settings.bind, port, count, f"--{name}-port")
+                    listeners[name] = filled(known, count, f"--{name}-port")
+                else:
+                    listeners[name] = open_slots(settings.bind, port, count, f"--{name}-port")
                 for listener in listeners[name]:
                     opened.enter_context(listener)
             if taken is None:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from gateway.channel import ListenerSpot, Refusal
 from gateway.compiler.diff import read_changes
-from gateway.listeners.sockets import open_slots, url_of
+from gateway.listeners.sockets import filled, open_slots, url_of
 from gateway.routing.string_match import compile_string
 from gateway.supervisor.offer import OwnPlace
 from meshway.addresses import is_loopback
@@ -168,6 +168,12 @@ class OwnListeners:
                 "with --insecure"
             )
         if known := self.inherited.pop(OwnPlace(name, *place), None):
+            try:
+                known = filled(known, self._count, "spec.port")
+            except Problem as problem:
+                for each in known:
+                    each.close()
+                return "spec.port", problem.detail or problem.title
             self._take(name, place, known, former, ())
             return None
         leaving = self._leaving(name, place)

@@ -44,7 +44,7 @@ from gateway.supervisor.own_listeners import Own, OwnListeners
 from gateway.supervisor.questions import Questions
 from gateway.supervisor.removals import Removals
 from gateway.supervisor.reports import Reports
-from gateway.supervisor.service_manager import ServiceManager, manager_of
+from gateway.supervisor.service_manager import Manager, ServiceManager, manager_of
 from gateway.supervisor.slots import Slot, Slots
 from gateway.supervisor.succession import Succession
 from gateway.supervisor.telling import CallTelling
@@ -87,7 +87,8 @@ class Supervisor:
         self.keeper = Keeper(self._last_good, self.followed.state, time.monotonic)
         self.removals = Removals(self._send, self._report, time.monotonic)
         self.guard = self.removals.guard
-        self.service_manager = ServiceManager(manager_of(os.environ, os.getpid()))
+        # What the environment of a child says is meant for whoever has started it.
+        self.service_manager = ServiceManager(Manager() if settings.is_child else manager_of(os.environ, os.getpid()))
         self._announcing = Announcing(addresses, settings.ready_file, self.service_manager, self._report)
         self._reports = Reports(self)
         self.questions = Questions(self)

@@ -51,6 +51,7 @@ class _Place:
             self.crowds = Crowds(self.listener, self.accepting)
         if self.handshakes is not None:
             if not self.is_draining:  # else its socket is closed already
+                self.accepting.listen(BACKLOG)  # of a slot that came with another supervisor nobody has yet
                 self.handshakes.open(self.accepting)
             return
         self.server = await loop.create_server(self.connection, sock=self.accepting, backlog=BACKLOG)

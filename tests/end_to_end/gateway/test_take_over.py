@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +32,12 @@ async def feed() -> AsyncIterator[Feed]:
     async with PlainService("books") as books, Feed() as feed:
         feed.commit(running("books", "b1", port=books.port))
         yield feed
+
+
+def listening_on(port: int) -> int:
+    """Sockets that wait for callers there (proc_net_tcp(5))."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return sum(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in lines)
 
 
 def get_books(number: int) -> tuple[str, str, bytes]:
@@ -141,7 +148,9 @@ async def test_three_upgrades_under_load_fail_no_call_and_drop_no_websocket(feed
         assert not any(report["is_leaving"] for report in feed.reports)
 
 
-async def test_listeners_of_documents_go_along(feed: Feed, tmp_path: Path) -> None:
+async def test_listeners_of_documents_go_along_and_further_workers_read_them_as_well(
+    feed: Feed, tmp_path: Path
+) -> None:
     async with GatewayProcess(tmp_path, feed.url) as gateway:
         port = free_port()
         feed.commit(
@@ -160,9 +169,11 @@ async def test_listeners_of_documents_go_along(feed: Feed, tmp_path: Path) -> No
         seen = len(load.calls)
         edge_tls = int(gateway.edge_tls.rpartition(":")[2])
         assert is_taken(edge_tls)
-        before = await gateway.take_over(edge_tls_port=None)
+        before = await gateway.take_over(edge_tls_port=None, workers=4)
         assert await asyncio.to_thread(before.popen.wait, 40) == 0
         assert not is_taken(edge_tls), "callers would queue for nobody"
+        for place in (port, gateway.settings["mesh_port"]):
+            assert listening_on(place) == 4
         assert gateway.process is not None
         assert (gateway.data / "run" / "gateway.lock").read_text() == f"{gateway.process.popen.pid}"
         await until(lambda: len(load.calls) > seen + 100)
@@ -177,7 +188,7 @@ async def test_one_that_cannot_serve_leaves_the_running_one_as_it_was(feed: Feed
         calling = spawn(load.run(), name="callers")
         first = gateway.process
         await gateway.wait_for_revision(feed.revision)
-        other = GatewayProcess(tmp_path, feed.url, workers=3, take_over=True)
+        other = GatewayProcess(tmp_path, feed.url, workers=1, take_over=True)
         other.launch()
         assert other.process is not None
         assert await asyncio.to_thread(other.process.popen.wait, 30) != 0
@@ -198,11 +209,20 @@ async def test_one_that_cannot_serve_leaves_the_running_one_as_it_was(feed: Feed
         assert (await gateway.call("books")).status_code == 200
 
 
-async def test_the_child_of_up_keeps_its_place_since_up_would_start_it_again(feed: Feed, tmp_path: Path) -> None:
-    async with GatewayProcess(tmp_path, feed.url, workers=1, is_child=True) as gateway:
-        assert gateway.is_running
-        with pytest.raises(Problem, match="hands over"):
-            await asyncio.to_thread(take_offer, gateway.data, 1)
+async def test_the_child_of_up_keeps_its_place_and_does_not_speak_for_up(
+    feed: Feed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`up` would start it again, and a service manager would take it for the main process."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(str(tmp_path / "notify"))
+        ear.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        async with GatewayProcess(tmp_path, feed.url, workers=1, is_child=True) as gateway:
+            assert gateway.is_running
+            with pytest.raises(Problem, match="hands over"):
+                await asyncio.to_thread(take_offer, gateway.data, 1)
+        with pytest.raises(BlockingIOError):
+            ear.recv(4096)
 
 
 async def test_a_worker_replaced_under_load_of_http2_says_goodbye_and_fails_no_call(feed: Feed, tmp_path: Path) -> None:
