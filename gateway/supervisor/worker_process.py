@@ -124,7 +124,7 @@ class WorkerProcess:
             handed = [*pairs, *(listener.fileno() for listener in sockets.values())]
             # Blocks for the few milliseconds of a fork; the watcher that asyncio's own would start is not wanted.
             self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", "gateway.worker.worker", *map(str, pairs), *named],
+                [sys.executable, "-P", "-m", "gateway.worker.process", *map(str, pairs), *named],
                 pass_fds=handed,
                 stdin=subprocess.DEVNULL,
                 env=self.hot_path.environment(),

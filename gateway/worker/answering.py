@@ -38,8 +38,8 @@ class Answering:
                 lambda: told_of(of.compiler.state, question.body, of.node),
                 lambda told: of.channel.send(Answer(id=question.id, body=told)),
             )
-        elif question.kind == RECENT and of.recorder is not None:
-            self._answer_recent(question.id, of.recorder)
+        elif question.kind == RECENT and of.records.recorder is not None:
+            self._answer_recent(question.id, of.records.recorder)
         else:
             of.channel.send(Answer(id=question.id, body=self._body(question)))
 
@@ -50,7 +50,7 @@ class Answering:
         if question.kind == "limits":
             return of.compiler.limits.spent(now, MOST_SPENT)
         if question.kind == TAP:
-            return of.tap.answer(msgspec.convert(question.body, TapQuestion), now)
+            return of.records.tap.answer(msgspec.convert(question.body, TapQuestion), now)
         if question.kind == PURGE:
             return caching.purge(of.compiler.state, msgspec.convert(question.body, Purge))
         return {"error": f"unknown question {question.kind}"}
@@ -59,7 +59,7 @@ class Answering:
         """Beside the loop: leaving secrets out of two thousand heads takes as long as many calls."""
         of = self._of
         ended, now, wall_s = list(recorder.ended), time.monotonic(), time.time()
-        rules = tuple(of.counters.rules)
+        rules = tuple(of.records.counters.rules)
 
         def read() -> RecentCalls:
             return recent_calls(ended, rules, since=self._began, now=now, wall_s=wall_s)

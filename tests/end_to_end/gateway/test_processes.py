@@ -386,7 +386,7 @@ async def test_reload_is_asked_over_the_socket_in_the_data_folder_only(feed: Fee
 async def _start_s() -> float:
     """What a process with a worker's code takes to start, on this machine and now."""
     began = asyncio.get_running_loop().time()
-    process = await asyncio.create_subprocess_exec(*python("-c", "import gateway.worker.worker"), cwd=ROOT)
+    process = await asyncio.create_subprocess_exec(*python("-c", "import gateway.worker.process"), cwd=ROOT)
     assert await process.wait() == 0
     return asyncio.get_running_loop().time() - began
 
