@@ -70,6 +70,11 @@ class ConsumerRing:
         for each in watchers:
             each.forget()
 
+    @property
+    def held(self) -> object:
+        """Another one whenever they are replaced."""
+        return self._index
+
     def watch(self, who: Forgetful) -> None:
         """In any thread. who: kept weakly."""
         with self._lock:

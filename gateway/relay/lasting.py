@@ -24,6 +24,9 @@ class Lasting:
 
     def refusal(self, exchange: Exchange, tables: "Tables") -> Reply | None:
         """Why it would not be let in now; None: it would."""
+        if (principal := exchange.principal) is not None and tables.parts.consumers.is_suspended(principal.consumer):
+            detail = f"Consumer {principal.consumer} is suspended"
+            return Reply(403, "consumer_suspended", "UAEX", detail, policy=f"Consumer {principal.consumer}")
         routes = tables.hosts(exchange).names.get(exchange.host)
         if routes is not None and routes is self._judged_by:
             return None

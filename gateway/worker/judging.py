@@ -67,5 +67,6 @@ class Judging:
 
 
 def _routes(tables: Tables) -> tuple[object, ...]:
-    """Tables in which these are the same objects carry the same."""
-    return (tables.connections, tables.connects, tables.sessions, tables.edge, tables.mesh, tables.named)
+    """Tables in which these are the same objects carry the same. Of those in force: Consumers are replaced."""
+    holds = (tables.connections, tables.connects, tables.sessions, tables.edge, tables.mesh, tables.named)
+    return (*holds, tables.parts.consumers.held)

@@ -13,11 +13,14 @@ from meshway import passwords
 from meshway.passwords import MOST_WAITING
 from meshway.snapshot import Change
 from tests.integration.gateway.test_decisions import route, saying, services
+from tests.integration.gateway.test_websocket import Frames, raw, websocket
 from tests.parts.changes import document, gone, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
+from tests.parts.conditions import until
 from tests.parts.jwt_attacks import Issuer
 from tests.parts.secrets import SharedKey, api_key, contents, hashed, kept
 from tests.parts.tokens import AUDIENCE, ISSUER, claims, token
+from tests.parts.websocket import frame, read_frame
 
 GOOD, OTHER = api_key("acme0001"), api_key("acme0001", "x")
 
@@ -96,6 +99,31 @@ async def test_a_suspended_consumer_is_refused_by_every_credential_and_others_ar
         assert await statuses(gateway, shown(OTHER)) == [401]
         gateway.apply(consumer("acme", *credentials))
         assert await statuses(gateway, shown(key), by_password) == [200, 200]
+
+
+async def test_what_a_suspended_consumer_has_begun_ends_where_it_lasts() -> None:
+    frames, key, other = Frames(), api_key("acme0001"), api_key("beta0001")
+    documents = (
+        websocket(),
+        authentication({"api_key": {}}),
+        consumer("acme", {"api_key": kept(key)}),
+        consumer("beta", {"api_key": kept(other)}),
+    )
+    async with (
+        frames.behind(*documents) as gateway,
+        raw(gateway, shown(key)) as (caller, from_acme),
+        raw(gateway, shown(other)) as (also, from_beta),
+    ):
+        for each in (caller, also):
+            assert (await each.head()).startswith(b"HTTP/1.1 101 ")
+        gateway.apply(consumer("acme", {"api_key": kept(key)}, suspended=True))
+        assert await read_frame(from_acme) == (0x88, (1008).to_bytes(2, "big"))
+        await until(lambda: len(gateway.lines) == 1)
+        line = gateway.lines[0]
+        assert (line["reason"], line["policy"]) == ("consumer_suspended", "Consumer default/acme")
+        for writer in frames.writers:
+            writer.write(frame(1, b"on"))
+        assert await read_frame(from_beta) == (0x81, b"on")
 
 
 @pytest.mark.proves("ApiKey.from", "ApiKey.secret", "Authentication.forward_credentials")

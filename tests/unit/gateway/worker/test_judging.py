@@ -19,6 +19,7 @@ def tables(revision: int, before: Tables | None = None) -> Tables:
         made.connections = {"bytes": ConnectionTable(())}
     else:
         made.connections, made.edge, made.mesh = before.connections, before.edge, before.mesh
+        made.parts = before.parts
     return made
 
 
