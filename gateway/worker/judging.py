@@ -38,17 +38,13 @@ class Judging:
             return
         now = _routes(self._holder.tables)
         if any(one is not other for one, other in zip(now, self._judged_by, strict=True)):
-            self._judged_by = now
-            self._begin()
-
-    def _begin(self) -> None:
-        self._is_under_way = True
-        self._rest = chain(tuple(self._holder.carried), self._streams.found())
+            self._judged_by, self._is_under_way = now, True
+            self._rest = chain(tuple(self._holder.carried), self._streams.found(is_new=True))
 
     def beat(self) -> None:
         if not self._is_under_way:
             if self._streams.is_due:
-                self._begin()
+                self._is_under_way, self._rest = True, self._streams.found(is_new=False)
             return
         tables, carried, until = self._holder.tables, self._holder.carried, perf_counter() + MOST_S
         while perf_counter() < until:

@@ -1,7 +1,7 @@
 """Answers that go on: server-sent events, and calls of gRPC. Found when a newer revision judges what is carried.
 
 Nothing is noted of a call while it is carried: who looks goes over the connections of callers. A call of gRPC that is
-young is looked for again, since nothing tells a stream from a call that is about to be answered.
+young, and one without an answer, are looked for again: nothing tells yet whether that will be a stream.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -29,15 +29,22 @@ class Streams:
     def __init__(self, listeners: "Callable[[], Iterable[ListenerContext]]", now: Callable[[], float]) -> None:
         self._listeners, self._now = listeners, now
         self._known: dict[Call, LastingAnswer] = {}
+        self._until = 0.0  # what began later was let in by the tables that judge now
         self.due = NEVER
 
     @property
     def is_due(self) -> bool:
         return self.due != NEVER and self._now() >= self.due
 
-    def found(self) -> "Iterator[Judge | None]":
-        """Those that were not known. None: of one more connection nothing is said."""
+    def found(self, *, is_new: bool) -> "Iterator[Judge | None]":
+        """Those that were not known. None: of one more connection nothing is said. is_new: by newer tables than the
+        last time; else those that were too young then."""
         self.due = NEVER
+        if is_new:
+            self._until = self._now()
+        return self._find()
+
+    def _find(self) -> "Iterator[Judge | None]":
         for listener in tuple(self._listeners()):
             for connection in tuple(listener.connections):
                 yield None
@@ -48,13 +55,18 @@ class Streams:
     def _is_to_be_judged(self, call: "Call") -> bool:
         if call.is_over or call.attempt is None or call.tunnel is not None or call in self._known:
             return False
-        exchange = call.exchange
-        if not _is_of_grpc(exchange):
+        exchange, now = call.exchange, self._now()
+        if exchange.started > self._until:
+            return False
+        if _is_of_grpc(exchange):
+            again_at = exchange.started + YOUNG_S
+            if now >= again_at:
+                return True
+        elif exchange.answer is not None:
             return _answer_type(exchange).startswith(_EVENTS)
-        old_at = exchange.started + YOUNG_S
-        if self._now() >= old_at:
-            return True
-        self.due = min(self.due, old_at)
+        else:
+            again_at = now + YOUNG_S  # what it will be is not known yet
+        self.due = min(self.due, again_at)
         return False
 
 

@@ -43,6 +43,31 @@ async def test_events_of_whom_it_denies_break_off() -> None:
         caller.writer.close()
 
 
+async def test_events_that_begin_after_it_was_judged_are_looked_for_again() -> None:
+    go_on = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        await go_on.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await reader.read()
+
+    upstream = ScriptedUpstream(serve)
+    async with upstream.running(), compiled_gateway(running("books", "1", port=upstream.port), ROUTE) as gateway:
+        caller = Caller(*await asyncio.open_connection("127.0.0.1", gateway.port))
+        caller.send(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+        await until(lambda: upstream.open == 1, what="the call at the service")
+        gateway.apply(denied())
+        assert (await gateway.ask())[0] == 403
+        go_on.set()
+        await caller.head()
+        gateway.leap(11.0)
+        assert await asyncio.wait_for(caller.reader.read(), 10.0) == b""
+        await until(lambda: len(gateway.lines) == 2, what="two lines")
+        assert gateway.lines[1]["reason"] == "denied"
+        caller.writer.close()
+
+
 async def test_one_of_many_streams_breaks_off_alone() -> None:
     telling = Telling()
     async with (
