@@ -15,7 +15,7 @@ from gateway.listeners.sockets import filled, open_one, open_slots, url_of
 from gateway.settings import Addresses, GatewaySettings, refuse_open_bind
 from gateway.supervisor.data_folder import held_folder
 from gateway.supervisor.offer import Taken, refuse_elsewhere, take_offer
-from gateway.supervisor.slots import Slot
+from gateway.supervisor.slot import Slot
 from gateway.supervisor.supervisor import Supervisor
 from meshway.model.listener import EDGE, EDGE_TLS, MESH, MESH_TLS, TLS_LISTENERS
 from meshway.problem import Problem

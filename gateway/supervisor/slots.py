@@ -1,37 +1,33 @@
 """The worker slots of a host: each has its sockets for good and one worker at a time that reads them.
 
 A worker that dies is replaced at once, later and later when it keeps dying; one that is stuck is killed, and so dies.
-A reload goes slot by slot: the new worker takes the sockets, then the old one lets go of them, so there is always
-somebody who accepts.
+How workers take the place of workers: reloading.py.
 """
 
 import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
-from gateway.channel import AskFrame, Buckets, ChannelFrame, ListenerSpot, NonceFrame, Start, Told
-from gateway.compiler.filters import SpentLimits
+from gateway.channel import AskFrame, ChannelFrame, ListenerSpot, NonceFrame, Start, Told
 from gateway.hot_path import HotPath
 from gateway.settings import WorkerSettings
 from gateway.supervisor.columns import Columns
+from gateway.supervisor.reloading import READY_S, Reloading
+from gateway.supervisor.slot import Slot
 from gateway.supervisor.worker_process import InstanceKey, WorkerProcess
 from gateway.telemetry.counters import Totals
 from gateway.upstream.transition import Transition
 from meshway.tasks import spawn
 
-READY_S: Final = 30.0
 # A worker that served this long did not die of its start or of its tables.
 SETTLED_S: Final = 1.0
 MIN_WAIT_S: Final = 0.1
 MAX_WAIT_S: Final = 10.0
 WATCH_S: Final = 1.0
-HAND_OVER_S: Final = 1.0
 END_IDLE_S: Final = 1.0  # nobody takes over at the end, so idle connections are not worth waiting for
 
 _log = logging.getLogger("meshway.gateway.supervisor")
@@ -39,18 +35,6 @@ _log = logging.getLogger("meshway.gateway.supervisor")
 
 class EndedAtOnce(OSError):
     """The process was gone before it could be told anything."""
-
-
-class Slot:
-    """sockets: by the name of their listener; own: of Listeners beside these. current: the worker that shall accept;
-    None while one is due."""
-
-    def __init__(self, index: int, sockets: Mapping[str, socket.socket]) -> None:
-        self.index = index
-        self.sockets = sockets
-        self.own: list[tuple[ListenerSpot, socket.socket]] = []
-        self.current: WorkerProcess | None = None
-        self.crashes = 0  # in a row
 
 
 class Slots:
@@ -95,19 +79,20 @@ class Slots:
         self._before = before
         self._in_force = in_force
         self._on_changed = on_changed
-        self._on_applied = on_applied
-        self._on_transition = on_transition
-        self._on_answered = on_answered
-        self._on_told = on_told
-        self._on_asked = on_asked
+        # What workers say (worker_process.Owner) that goes on as it is.
+        self.on_applied = on_applied
+        self.on_transition = on_transition
+        self.on_answered = on_answered
+        self.on_told = on_told
+        self.on_asked = on_asked
         self.on_missing_key = on_missing_key
-        self._on_nonce = on_nonce
-        self._on_reloaded = on_reloaded
+        self.on_nonce = on_nonce
         self.columns = Columns(run_folder / "host_table", len(slots))
+        self._reloading = Reloading(
+            slots, settings.drain_s, self._spawn, lambda: self.is_ending, on_changed, on_reloaded
+        )
         self._spawned = 0
         self.reset_key = secrets.token_bytes(32)
-        self._reload_wanted = False
-        self._is_reloading = False
 
     # What is known.
 
@@ -184,11 +169,9 @@ class Slots:
 
     def reload(self) -> None:
         """Asked while one is under way, another follows it."""
-        self._reload_wanted = True
         for worker in self.workers:
             worker.reopen_logs()
-        if not self._is_reloading:
-            spawn(self._reload(), name="reload the workers")
+        self._reloading.want()
 
     async def end(self, drain_s: float) -> None:
         """All workers drain and leave. A second call, or the end of the drain time, kills what is left."""
@@ -199,7 +182,8 @@ class Slots:
         self.is_ending = True
         for worker in self.workers:
             worker.drain(END_IDLE_S, drain_s, is_last=True)
-        self._close_sockets()
+        for slot in self.slots:
+            slot.close()
         await self._until_gone(drain_s)
 
     async def hand_over(self, drain_s: float) -> None:
@@ -207,7 +191,8 @@ class Slots:
         self.is_ending = True
         for worker in self.workers:
             worker.drain(drain_s, drain_s)
-        self._close_sockets()
+        for slot in self.slots:
+            slot.close()
         await self._until_gone(drain_s)
 
     # What workers say (worker_process.Owner).
@@ -215,28 +200,10 @@ class Slots:
     def on_ready(self, worker: WorkerProcess) -> None:
         self._on_changed()
 
-    def on_applied(self, worker: WorkerProcess) -> None:
-        self._on_applied(worker)
-
-    def on_transition(self, worker: WorkerProcess, transition: Transition) -> None:
-        self._on_transition(worker, transition)
-
-    def on_answered(self, instances: list[InstanceKey]) -> None:
-        self._on_answered(instances)
-
-    def on_nonce(self, worker: WorkerProcess, frame: NonceFrame) -> None:
-        self._on_nonce(worker, frame)
-
-    def on_told(self, told: Told) -> None:
-        self._on_told(told)
-
-    def on_asked(self, worker: WorkerProcess, frame: AskFrame) -> None:
-        self._on_asked(worker, frame)
-
     def on_leaving(self, worker: WorkerProcess) -> None:
         slot = self.slots[worker.slot]
         if slot.current is worker and not self.is_ending:
-            spawn(self._reload_slot(slot), name=f"relieve the worker of slot {slot.index}")
+            spawn(self._reloading.relieve(slot), name=f"relieve the worker of slot {slot.index}")
 
     def on_gone(self, worker: WorkerProcess) -> None:
         self.workers.discard(worker)
@@ -293,12 +260,6 @@ class Slots:
         self.workers.add(worker)
         return worker
 
-    def _close_sockets(self) -> None:
-        """While any copy is open, new callers would queue for nobody."""
-        for slot in self.slots:
-            for listener in (*slot.sockets.values(), *(accepting for _, accepting in slot.own)):
-                listener.close()
-
     async def _until_gone(self, drain_s: float) -> None:
         try:
             async with asyncio.timeout(drain_s + 2.0):
@@ -335,61 +296,3 @@ class Slots:
             slot.current = fresh
         else:
             fresh.drain(self._settings.drain_s, self._settings.drain_s)
-
-    async def _reload(self) -> None:
-        self._is_reloading = True
-        try:
-            while self._reload_wanted and not self.is_ending:
-                self._reload_wanted = False
-                for slot in self.slots:
-                    await self._reload_slot(slot)
-        finally:
-            self._is_reloading = False
-            self._on_reloaded()
-
-    async def _reload_slot(self, slot: Slot) -> None:
-        old = slot.current
-        if old is None or self.is_ending:
-            return  # a fresh one is on its way
-        try:
-            new = await self._spawn(slot)
-        except OSError as error:
-            _log.error("slot %d keeps its worker: no new one can be started (%s)", slot.index, error)
-            return
-        try:
-            async with asyncio.timeout(READY_S):
-                await new.ready.wait()
-        except TimeoutError:
-            _log.error("slot %d keeps its worker: the new one was not ready within %.0f s", slot.index, READY_S)
-            new.kill()
-            return
-        if not new.is_ready or self.is_ending:
-            _log.error("slot %d keeps its worker: the new one ended before it was ready", slot.index)
-            return
-        await self._hand_over_limits(old, new)
-        self._change_over(slot, old, new)
-
-    async def _hand_over_limits(self, old: WorkerProcess, new: WorkerProcess) -> None:
-        """A reload shall give nobody a full bucket who had spent his."""
-        if limits := await self.spent_limits(old):
-            new.send(Buckets(limits=limits))
-
-    async def spent_limits(self, old: WorkerProcess | None) -> SpentLimits:
-        """Of a slot's worker."""
-        if old is None:
-            return []
-        try:
-            return msgspec.convert(await old.ask("limits", HAND_OVER_S), SpentLimits)
-        except (TimeoutError, msgspec.ValidationError) as error:
-            _log.warning("slot %d: rate limits begin anew (%s)", old.slot, error)
-            return []
-
-    def _change_over(self, slot: Slot, old: WorkerProcess, new: WorkerProcess) -> None:
-        staying, leaving = new, slot.current or old
-        if leaving is not old and leaving.is_ready:  # the old one died meanwhile, and its successor serves already
-            staying, leaving = leaving, new
-        slot.current = staying
-        if leaving in self.workers:
-            leaving.drain(self._settings.drain_s, self._settings.drain_s)
-        _log.info("slot %d: pid %d takes over, pid %d leaves", slot.index, staying.pid, leaving.pid)
-        self._on_changed()

@@ -10,6 +10,7 @@ from gateway.channel import Buckets, Channel, Leaving, NonceFrame, NonceTold, Tr
 from gateway.settings import own_version
 from gateway.supervisor.handing_over import HandingOver
 from gateway.supervisor.offer import Offer, Taken
+from gateway.supervisor.reloading import spent_limits
 from gateway.supervisor.taking_over import TakingOver
 from gateway.supervisor.worker_process import WorkerProcess
 from gateway.upstream.transition import Transition
@@ -177,7 +178,7 @@ class Succession:
         of.fall_silent()
         self.close()
         for slot in of.slots.slots:
-            channel.send(Buckets(limits=await of.slots.spent_limits(slot.current)))
+            channel.send(Buckets(limits=await spent_limits(slot.current)))
         of.nonces.close()
         channel.send(Leaving())
         await of.leave()

@@ -45,7 +45,8 @@ from gateway.supervisor.questions import Questions
 from gateway.supervisor.removals import Removals
 from gateway.supervisor.reports import Reports
 from gateway.supervisor.service_manager import Manager, ServiceManager, manager_of
-from gateway.supervisor.slots import Slot, Slots
+from gateway.supervisor.slot import Slot
+from gateway.supervisor.slots import Slots
 from gateway.supervisor.succession import Succession
 from gateway.supervisor.telling import CallTelling
 from gateway.supervisor.transitions import Transitions
