@@ -8,6 +8,7 @@ import typer
 from meshway.cli.checked import read_check, register_checked
 from meshway.cli.failure import FAILED, INVALID, USAGE, CliError
 from meshway.cli.session import Session, asking
+from meshway.model.service import ServiceProtocol
 
 GATEWAY = "http://127.0.0.1:8581"
 Gateway = Annotated[
@@ -23,6 +24,10 @@ def register(
     command: Annotated[list[str] | None, typer.Argument(metavar="[-- CMD…]", show_default=False)] = None,
     address: Annotated[str, typer.Option(envvar="MESHWAY_ADDRESS", help="What gateways reach it by; found out.")] = "",
     id_: Annotated[str, typer.Option("--id", help="The instance's name; SVC-HOST-PORT.")] = "",
+    protocol: Annotated[
+        ServiceProtocol,
+        typer.Option("--protocol", help="What is spoken there; a Service's ports say it for all instances."),
+    ] = "http",
     version: Annotated[str, typer.Option("--version", help="For subsets and canaries.")] = "",
     zone: Annotated[str, typer.Option(envvar="MESHWAY_ZONE")] = "",
     weight: Annotated[int, typer.Option(min=0, max=1000, help="Its share beside others'.")] = 1,
@@ -72,6 +77,7 @@ def register(
             port,
             id=id_,
             address=address,
+            protocol=protocol,
             version=version,
             zone=zone,
             weight=weight,

@@ -46,6 +46,7 @@ def run_registered(session: Session, settings: "MeshSettings", wanted: "Registra
             namespace=wanted.namespace,
             id=wanted.id,
             address=wanted.address,
+            protocol=wanted.protocol,
             version=wanted.version,
             zone=wanted.zone,
             weight=wanted.weight,
@@ -84,7 +85,9 @@ def _start(settings: "MeshSettings", wanted: "Registration", wrapped: Wrapped) -
 
 
 def _listens(session: Session, child: "subprocess.Popen[bytes]", wanted: "Registration", stop: threading.Event) -> bool:
-    """Waits until the port answers, so that no gateway calls a program that is still starting."""
+    """Waits until the port answers, so that no gateway calls a program that is still starting. None of UDP does."""
+    if wanted.protocol == "udp":
+        return child.poll() is None and not stop.is_set()
     began, has_warned = time.monotonic(), False
     while child.poll() is None and (waited_s := time.monotonic() - began) < _LISTENS_WITHIN_S:
         for host in (wanted.address, "127.0.0.1"):

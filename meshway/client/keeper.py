@@ -119,8 +119,9 @@ class Keeper:
             held.state = "passing"
             return
         wanted = held.wanted
-        if held.state == "starting" and not await self._listens(wanted.address, wanted.port):
-            # Registered before it listens, an instance would be called in vain.
+        # Registered before it listens, an instance would be called in vain; of datagrams nobody can tell.
+        may_wait = held.state == "starting" and wanted.protocol != "udp"
+        if may_wait and not await self._listens(wanted.address, wanted.port):
             if self._clock() - since < PROBE_LIMIT_S:
                 held.due = self._clock() + PROBE_S
                 return

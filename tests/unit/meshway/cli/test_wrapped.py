@@ -27,9 +27,9 @@ def signals_as_before() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def run(port: int, *command: str) -> int:
+def run(port: int, *command: str, protocol: str = "http") -> int:
     settings = MeshSettings(registry="http://127.0.0.1:1")
-    wanted = describe(settings, "wrongport", port, address="127.0.0.1")
+    wanted = describe(settings, "wrongport", port, address="127.0.0.1", protocol=protocol)
     return run_registered(Session(), settings, wanted, Wrapped(command, port))
 
 
@@ -51,3 +51,13 @@ def test_a_port_that_never_opens_is_told_soon_and_ends_the_program_at_last(
 def test_a_program_that_ends_at_once_is_told_with_its_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(free_port(), sys.executable, "-c", "raise SystemExit(3)") == 3
     assert capsys.readouterr().err == "! the program ended before it listened, exit code 3\n"
+
+
+def test_a_program_of_datagrams_is_not_asked_whether_it_listens(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(wrapped, "_LISTENS_WITHIN_S", 0.5)
+    assert (
+        run(free_port(), sys.executable, "-c", "import time; time.sleep(1.5); raise SystemExit(3)", protocol="udp") == 3
+    )
+    assert "did not listen" not in capsys.readouterr().err

@@ -193,6 +193,12 @@ async def test_it_registers_when_the_port_listens_or_after_ten_seconds(caplog: p
     assert "nothing answers on 127.0.0.1:80" in caplog.text
 
 
+async def test_a_service_of_datagrams_is_registered_at_once_since_its_port_accepts_nothing() -> None:
+    on = Setting(lambda: False)
+    on.keeper.add(msgspec.structs.replace(instance("a"), protocol="udp"), Alone())
+    assert await on.after(0) == ["PUT a"]
+
+
 class Follower(Alone):
     """The share of a process whose sister holds the lease until she dies."""
 
