@@ -30,6 +30,8 @@ from meshway.model.rule_actions import Cors
 
 _NOT_SENT_ON = frozenset({b"content-type", b"accept", b"x-grpc-web"})
 _NOT_ANSWERED = frozenset({b"content-type", b"content-length", b"trailer"})
+# What a service says for HTTP, not for its caller, in a head that has its status.
+_OF_HTTP = _NOT_ANSWERED | {b"date", b"server", b"set-cookie", b"grpc-encoding", b"grpc-accept-encoding"}
 
 
 class _Text(Recoding):
@@ -81,21 +83,32 @@ def compile_encode(others: Encode | None) -> Encode:
         if is_web(kind):
             content_type = find(head.block, b"content-type") or b""
             if content_type.startswith(CONTENT_TYPE):
-                return WebAnswer(head, answer_type(content_type, kind, exchange.head.block))
+                said = exchange.answer.block if exchange.answer is not None else b""
+                return WebAnswer(head, answer_type(content_type, kind, exchange.head.block), said)
         return None if others is None else others(exchange, head)
 
     return encode
 
 
+def _trailers(block: bytes, said: bytes) -> bytes:
+    """Those of an answer that is nothing else: what the service said, and is still in its head's block."""
+    if find(block, b"grpc-status") is None:
+        return b""
+    own = frozenset(pairs(said))
+    kept = (pair for pair in pairs(block) if pair[0] in STATUS_FIELDS or (pair in own and pair[0] not in _OF_HTTP))
+    return b"".join(b"%b: %b\r\n" % pair for pair in kept)
+
+
 class WebAnswer(AnswerTranslation):
-    """content_type: as the caller gets it. A status that came with the head, since there is no message, goes to the end
-    as others do: pages may read it there, whatever fields they may read."""
+    """content_type: as the caller gets it. said: the head's fields as the service wrote them. A status that came with
+    the head, since there is no message, goes to the end as others do, and metadata beside it stand there, too: pages
+    may read them there, whatever fields they may read."""
 
     __slots__ = ("_is_text", "_status")
 
-    def __init__(self, head: ResponseHead, content_type: bytes) -> None:
+    def __init__(self, head: ResponseHead, content_type: bytes, said: bytes) -> None:
         made = head.copy()
-        self._status = b"".join(b"%b: %b\r\n" % pair for pair in pairs(head.block) if pair[0] in STATUS_FIELDS)
+        self._status = _trailers(head.block, said)
         kept = remove(head.block, STATUS_FIELDS | _NOT_ANSWERED)
         made.block = kept + b"Content-Type: %b\r\n" % content_type
         made.body, made.content_length = CHUNKED, None

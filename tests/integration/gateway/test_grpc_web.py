@@ -120,6 +120,8 @@ async def test_a_failure_of_the_service_is_told_at_the_end_though_it_has_no_mess
         messages, trailers = parts(body)
         assert messages == []
         assert (trailers["grpc-status"], trailers["grpc-message"], fields["x-why"]) == ("9", "as asked", "asked")
+        assert trailers["x-why"] == "asked", "which pages of other origins may not read of the head"
+        assert not {"date", "content-type", "via"} & trailers.keys()
 
 
 async def test_what_the_gateway_refuses_is_a_status_that_pages_can_read() -> None:

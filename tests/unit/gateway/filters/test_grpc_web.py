@@ -42,10 +42,11 @@ def test_only_answers_of_grpc_to_such_calls_are_translated() -> None:
 
 def test_a_status_in_the_head_moves_to_the_end() -> None:
     head = read_answer(GRPC + "grpc-status: 5\r\ngrpc-message: none\r\nX-A: 1\r\nContent-Length: 0\r\n\r\n")
-    answer = grpc_web.WebAnswer(head, b"application/grpc-web")
+    said = b"grpc-status: 5\r\ngrpc-message: none\r\nX-A: 1\r\nX-B: 2\r\nDate: now\r\n"
+    answer = grpc_web.WebAnswer(head, b"application/grpc-web", said)
     assert answer.head is not None
     assert answer.head.block == b"X-A: 1\r\nContent-Type: application/grpc-web\r\n"
-    assert answer.end(b"") == b"\x80\0\0\0\x24grpc-status: 5\r\ngrpc-message: none\r\n"
+    assert answer.end(b"") == b"\x80\0\0\0\x2cgrpc-status: 5\r\ngrpc-message: none\r\nx-a: 1\r\n"
 
 
 def test_pages_that_may_call_may_send_and_read_what_it_takes() -> None:
