@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from textwrap import indent
 from typing import Final
 
 import pytest
 
+from tests.parts.authority import Authority, Issued
 from tests.parts.mesh import Mesh
 from tests.parts.ports import free_port
 from tests.parts.processes import ROOT, Process
@@ -31,7 +33,11 @@ CASES: Final = (
     "empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream",
     "timeout_on_sleeping_server", "cancel_after_begin", "cancel_after_first_response", "custom_metadata",
     "status_code_and_message", "special_status_message", "unimplemented_method", "unimplemented_service",
+    "orca_per_rpc", "orca_oob", "rpc_soak", "channel_soak",
 )  # fmt: skip
+# What the last cases measure by: what the server says of its load.
+BALANCED: Final = '-service_config_json={"loadBalancingConfig": [{"test_backend_metrics_load_balancer": {}}]}'
+SHOWN_HOST: Final = "grpc.example"
 
 LOADED: Final = 20_000
 PROTO: Final = """syntax = "proto3";
@@ -117,6 +123,28 @@ spec: {{rules: [{{destinations: [{{service: behind}}]}}]}}
 """
 
 
+def shown(issued: Issued) -> str:
+    """Documents by which the edge shows this to callers by TLS."""
+    certificate, key = (indent(each.decode(), "      ") for each in (issued.certificate, issued.key))
+    return f"""---
+apiVersion: meshway/v1
+kind: Secret
+metadata: {{name: shown}}
+spec:
+  type: tls
+  data:
+    certificate: |
+{certificate}
+    private_key: |
+{key}
+---
+apiVersion: meshway/v1
+kind: Certificate
+metadata: {{name: shown}}
+spec: {{secret: shown}}
+"""
+
+
 @pytest.mark.parametrize("listener", ["edge", "mesh"])
 def test_h2spec_finds_what_is_known_and_nothing_else(tmp_path: Path, listener: str) -> None:
     h2spec = built("github.com/summerwind/h2spec/cmd/h2spec@latest", "h2spec")
@@ -139,19 +167,24 @@ def test_h2spec_finds_what_is_known_and_nothing_else(tmp_path: Path, listener: s
     assert re.search(r"146 tests, 14[56] passed", told), told[-500:]
 
 
-def test_the_go_client_of_grpc_finds_its_server_through_the_gateway(tmp_path: Path) -> None:
+@pytest.mark.parametrize("listener", ["edge", "edge_tls"])
+def test_the_go_client_of_grpc_finds_its_server_through_the_gateway(tmp_path: Path, listener: str) -> None:
     client = built("google.golang.org/grpc/interop/client@latest", "grpc-client")
     server = built("google.golang.org/grpc/interop/server@latest", "grpc-server")
     port = free_port()
     behind = Process([str(server), f"-port={port}"], tmp_path / "server.out")
     mesh = Mesh(tmp_path, 1, "--dns-port", "0")
     failed: dict[str, str] = {}
+    authority, trusting = Authority(), tmp_path / "root.pem"
+    trusting.write_bytes(authority.pem)
+    by_tls = ["-use_tls", "-use_test_ca", f"-ca_file={trusting}", f"-server_host_override={SHOWN_HOST}"]
     try:
-        mesh.apply(documents(port, "http2"))
-        edge = mesh.edge.rpartition(":")[2]
+        mesh.apply(documents(port, "http2") + shown(authority.issue(SHOWN_HOST)))
+        edge = str(mesh.ready[listener]).rpartition(":")[2]
+        options = ["-server_host=127.0.0.1", f"-server_port={edge}", BALANCED]
         for case in CASES:
             told = subprocess.run(
-                [str(client), "-server_host=127.0.0.1", f"-server_port={edge}", f"-test_case={case}"],
+                [str(client), *options, *(by_tls if listener == "edge_tls" else ()), f"-test_case={case}"],
                 capture_output=True,
                 text=True,
                 timeout=120,
