@@ -110,6 +110,15 @@ def descriptor_set(more: Iterable[tuple[str, bytes]] = (), *, with_imports: bool
     return bytes(files.SerializeToString())
 
 
+def shop_pool() -> Any:
+    """Its file, and what that imports."""
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(timestamp_pb2.DESCRIPTOR.serialized_pb)
+    pool.Add(http_body_file())
+    pool.Add(shop_file())
+    return pool
+
+
 def in_base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
@@ -123,10 +132,7 @@ class Shop:
         self.fails: grpc.StatusCode | None = None
         self.details: tuple[tuple[str, bytes], ...] = ()
         self.port = 0
-        pool = descriptor_pool.DescriptorPool()
-        pool.AddSerializedFile(timestamp_pb2.DESCRIPTOR.serialized_pb)
-        pool.Add(http_body_file())
-        pool.Add(shop_file())
+        pool = shop_pool()
         names = [
             "google.api.HttpBody",
             *(f"shop.v1.{name}" for name in ("Book", "GetBook", "CreateBook", "Books", "Cover")),
