@@ -111,6 +111,14 @@ class Ending:
         self._leave("cancelled", now)
         self._finish(now)
 
+    def on_cut_off(self, flag: str, reason: str, detail: str) -> None:
+        """The gateway ends the caller's connection, whatever is under way on it."""
+        now = self.relay.now()
+        self.exchange.mark(flag)
+        self.exchange.blame(reason, "", detail)
+        self._leave("cancelled", now)
+        self._finish(now)
+
     def _miss_deadline(self, now: float) -> None:
         exchange = self.exchange
         plan = exchange.plan

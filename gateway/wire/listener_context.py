@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from gateway.wire.entrance import Entrance
 
 ProxyProtocol = Literal["off", "accept", "require"]
+# Why a connection ends that a listener cuts.
+NO_TIME: Final = "the gateway has no more time for it"
+VOID: Final = ("UAEX", "certificate_void", "the certificate of this connection does not hold any more")
 PREFACE: Final = b"PRI * HTTP/2.0\r\n"  # the beginning of RFC 9113 §3.4's
 
 
@@ -316,6 +319,11 @@ class ListenerContext:
         """Calls of callers whose certificates hold no more."""
         for connection in tuple(self.connections):
             connection.end_void()
+
+    @property
+    def cut_off(self) -> tuple[str, str, str]:
+        """Flag, reason and detail of what it cuts."""
+        return "", "drained" if self.draining else "closed", NO_TIME
 
     @property
     def is_idle(self) -> bool:

@@ -17,7 +17,7 @@ from gateway.relay.trace import begin_trace
 from gateway.wire.entrance import Entrance, entrance
 from gateway.wire.http1.answering import AnsweringSide
 from gateway.wire.interfaces import Address, Downstream, Timer
-from gateway.wire.listener_context import PREFACE, Connecting, ListenerContext
+from gateway.wire.listener_context import PREFACE, VOID, Connecting, ListenerContext
 from gateway.wire.places import ADDRESS, no_place
 from gateway.wire.proxy_protocol import Told
 from gateway.wire.websocket.frame_meter import GOING_AWAY
@@ -160,6 +160,12 @@ class ServerProtocol(AnsweringSide):
             self.pause_writing()
 
     def kill(self) -> None:
+        self._cut_off(*self._listener.cut_off)
+
+    def _cut_off(self, flag: str, reason: str, detail: str) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call.on_cut_off(flag, reason, detail)
         self._transport.abort()
 
     def say_goodbye(self) -> bool:
@@ -169,7 +175,7 @@ class ServerProtocol(AnsweringSide):
         """Others are believed from now on: a call or tunnel of somebody who is not ends in the middle. Who has none is
         told with his next."""
         if self._call is not None and self._entrance is not None and self._entrance.is_void:
-            self.kill()
+            self._cut_off(*VOID)
 
     def calls(self) -> Sequence[Call]:
         return () if self._call is None else (self._call,)

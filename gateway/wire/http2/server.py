@@ -82,6 +82,7 @@ class Http2Connection(MultiplexedConnection):
             self.pause_writing()
 
     def kill(self) -> None:
+        self._cut_off(*self.listener.cut_off)
         self._transport.abort()
 
     def _reset(self) -> None:

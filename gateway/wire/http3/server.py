@@ -89,6 +89,7 @@ class Http3Connection(MultiplexedConnection):
         self._end(frames.NO_ERROR)
 
     def kill(self) -> None:
+        self._cut_off(*self.listener.cut_off)
         self._end(frames.INTERNAL_ERROR)
 
     def _end(self, error: int, why: str = "") -> None:

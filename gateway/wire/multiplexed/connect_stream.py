@@ -62,6 +62,13 @@ class ConnectStream(Stream):
     def on_bad_body(self, answer: Reply) -> None:
         self.abort()
 
+    def cut_off(self, flag: str, reason: str, detail: str) -> None:
+        """Who carries it knows why."""
+        caller = self._caller
+        if caller is not None:
+            caller.end_void()
+            caller.kill()
+
     def on_gone(self) -> None:
         caller, self._caller = self._caller, None
         is_whole = self.is_answered or (self._has_ended_sending and not self.is_open)

@@ -16,7 +16,7 @@ from gateway.relay.forwarding import Forwarding, is_looping
 from gateway.relay.trace import begin_trace
 from gateway.wire.entrance import Entrance
 from gateway.wire.interfaces import Address, Downstream, Timer
-from gateway.wire.listener_context import ListenerContext, StreamLimits
+from gateway.wire.listener_context import VOID, ListenerContext, StreamLimits
 from gateway.wire.multiplexed.connect_stream import ConnectStream
 from gateway.wire.multiplexed.fields import trailer_block
 from gateway.wire.multiplexed.grpc_reply import is_grpc
@@ -148,10 +148,16 @@ class MultiplexedConnection:
     def end_void(self) -> None:
         """Others are believed from now on."""
         if self._streams and self._entrance is not None and self._entrance.is_void:
+            self._cut_off(*VOID)
             self.kill()
 
     def calls(self) -> Sequence[Call]:
         return [stream.call for stream in self._streams.values() if stream.call is not None]
+
+    def _cut_off(self, flag: str, reason: str, detail: str) -> None:
+        """What runs on it, before it is cut by us."""
+        for stream in tuple(self._streams.values()):
+            stream.cut_off(flag, reason, detail)
 
     def announce_leave(self) -> None:
         """What is on its way is still served, for a moment."""

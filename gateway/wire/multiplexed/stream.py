@@ -101,6 +101,12 @@ class Stream:
         if self.call is not None:
             self.call.on_bad_body(answer)
 
+    def cut_off(self, flag: str, reason: str, detail: str) -> None:
+        """The gateway is about to end the connection."""
+        call, self.call = self.call, None
+        if call is not None:
+            call.on_cut_off(flag, reason, detail)
+
     def on_gone(self) -> None:
         """Nobody waits for the answer any more."""
         call, self.call, self._tunnel = self.call, None, None

@@ -24,7 +24,7 @@ from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
 from gateway.wire.entrance import Entrance, entrance
 from gateway.wire.interfaces import Address, Timer
-from gateway.wire.listener_context import ListenerContext
+from gateway.wire.listener_context import VOID, ListenerContext
 from gateway.wire.opening import Opener
 from gateway.wire.places import ADDRESS
 from gateway.wire.proxy_protocol import Told, proxy_head
@@ -272,12 +272,13 @@ class TcpCaller(Side):
         return False
 
     def kill(self) -> None:
-        reason = "drained" if self._listener.draining else "closed"
-        self._end(reason, "", "the gateway has no more time for it")
+        flag, reason, detail = self._listener.cut_off
+        self._end(reason, flag, detail)
 
     def end_void(self) -> None:
         if self._entrance is not None and self._entrance.is_void:
-            self._end("certificate_void", "UAEX", "the certificate of this connection does not hold any more")
+            flag, reason, detail = VOID
+            self._end(reason, flag, detail)
 
     def calls(self) -> Sequence[Call]:
         return ()
