@@ -5,8 +5,10 @@ import pty
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
+from tests.parts.command_forks import command_forks
 from tests.parts.processes import ROOT, python
 
 
@@ -51,14 +53,11 @@ def meshway(
     """Runs it to its end, within 60 s unless told. stdin is no terminal. Variables of the developer's own mesh do not
     count."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MESHWAY_")}
-    ended = subprocess.run(
-        python("-m", "meshway.cli.main", *arguments),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=within_s,
-        env=clean | {"COLUMNS": "100", "NO_COLOR": "1", "MESHWAY_CONFIG": os.devnull} | (env or {}),
-        cwd=cwd,
-        check=False,
-    )
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    full = clean | {"COLUMNS": "100", "NO_COLOR": "1", "MESHWAY_CONFIG": os.devnull} | (env or {})
+    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+        given.write(stdin.encode())
+        given.seek(0)
+        code = command_forks().run(arguments, full, cwd, (given, out, err), within_s)
+        for said in (out, err):
+            said.seek(0)
+        return Ended(code, out.read().decode(), err.read().decode())
