@@ -5,6 +5,9 @@ FIND_PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3
 # Tests' own processes look there first; it is of these sources, or it is not there (tools/compiled.py).
 ON_MACHINE_CODE := --import-mode=append -o pythonpath=build/compiled
 
+# Tests start thousands of processes: where none may keep what it compiled, each compiles a thousand modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install up demo test test-interpreted test-unit check check-code check-console format lock compiled machine-code test-compiled budgets bench bench-abuse bench-registry fuzz interop soak soak-mixed sbom audit clean
 
