@@ -6,12 +6,15 @@ After Varghese and Lauck 1987, with laziness instead of cancellation. Who sets t
 `set` does by hand, since the call would cost more than the assignment.
 """
 
+import logging
 from typing import Final
 
 from gateway.exchange import NEVER
 from gateway.wire.interfaces import Timer, TimerOwner
 
 TICK_S: Final = 0.01  # a timer is late by at most one tick; the shortest wait we have is a retry's backoff, about 25 ms
+
+_log = logging.getLogger("gateway.relay")
 
 
 class TimerWheel:
@@ -43,7 +46,8 @@ class TimerWheel:
             slot.append(timer)
 
     def advance(self, now: float) -> None:
-        """Tells the owners of all timers that are due."""
+        """Tells the owners of all timers that are due. One that fails must not take the others' timers with it: they
+        would never be filed again."""
         last = int(now / TICK_S)
         slots = self._slots
         if last - self._tick > len(slots):  # after a long stop, or nearly empty: look at what is there instead
@@ -53,7 +57,10 @@ class TimerWheel:
         self._tick = max(last, self._tick)
         for tick in ticks:
             for timer in slots.pop(tick):
-                self._look_at(timer, tick, now)
+                try:
+                    self._look_at(timer, tick, now)
+                except Exception:
+                    _log.exception("the owner of a timer failed")
 
     def _look_at(self, timer: Timer, tick: int, now: float) -> None:
         if timer.filed == NEVER or int(timer.filed / TICK_S) + 1 > tick:

@@ -1,8 +1,10 @@
 from random import Random
 
+import pytest
+
 from gateway.exchange import NEVER
 from gateway.relay.deadline import TICK_S, TimerWheel
-from gateway.wire.interfaces import Timer
+from gateway.wire.interfaces import Timer, TimerOwner
 
 
 class Owner:
@@ -50,6 +52,23 @@ def test_an_unset_timer_tells_nobody_and_leaves_the_wheel() -> None:
     wheel.advance(102.0)
     assert owner.told == []
     assert len(wheel) == 0
+
+
+def test_an_owner_that_fails_keeps_no_other_from_being_told(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing:
+        def on_timer(self, now: float) -> None:
+            raise ValueError(now)
+
+    wheel, timers, owners = TimerWheel(100.0), [Timer() for _ in range(4)], [Owner() for _ in range(3)]
+    told: list[TimerOwner] = [owners[0], Failing(), *owners[1:]]
+    for timer, owner, due in zip(timers, told, (100.501, 100.502, 100.503, 100.6), strict=True):
+        wheel.set(timer, owner, due)
+    wheel.advance(100.7)
+    assert [owner.told for owner in owners] == [[100.7]] * 3
+    assert "ValueError: 100.7" in caplog.text
+    wheel.set(timers[1], owners[0], 101.0)
+    wheel.advance(101.1)
+    assert owners[0].told == [100.7, 101.1]
 
 
 def test_setting_a_timer_again_and_again_files_it_once() -> None:
