@@ -125,6 +125,11 @@ class ClientProtocol(asyncio.Protocol):
         if self in self.shelf:
             self.shelf.remove(self)
 
+    @property
+    def is_lost(self) -> bool:
+        """Nothing that is sent on it arrives, and whoever asks would hear nothing or a reset."""
+        return self._state is _State.CLOSED
+
     def is_reusable(self) -> bool:
         return self._state is _IDLE and self._is_request_sent and self._keep_alive and not self._transport.is_closing()
 
@@ -389,6 +394,12 @@ def make_connector(
         def made() -> ClientProtocol:
             return ClientProtocol(endpoint, head_limits, lines)
 
-        return opener.open(endpoint, made, on_connected, on_failed, opening, preamble)
+        def connected(upstream: ClientProtocol) -> None:
+            if upstream.is_lost:
+                on_failed("the upstream closed the connection before anything was asked")
+            else:
+                on_connected(upstream)
+
+        return opener.open(endpoint, made, connected, on_failed, opening, preamble)
 
     return connect
