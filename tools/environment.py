@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
@@ -128,16 +129,26 @@ def build_console():
 
 
 def main():
-    fill_environment()
-    build_console()
-
-
-def fill_environment():
+    """The console is built beside the packages: neither needs the other, and each waits for its registry."""
     stamp = wanted_stamp()
-    if is_installed(stamp):
-        return
+    is_there = is_installed(stamp)
+    if not is_there:
+        begin_environment()  # before the machine has anything else to do: it measures
+    console = threading.Thread(target=build_console)
+    console.start()
+    try:
+        if not is_there:
+            fill_environment(stamp)
+    finally:
+        console.join()
+
+
+def begin_environment():
     seconds, python, version = make_environment(fastest_first())
     print(f"python    {python} ({version}, the fastest found: {seconds * 1000:.0f} ms for the loop)", flush=True)
+
+
+def fill_environment(stamp):
     if os.path.exists(LOG):
         os.remove(LOG)
     print("packages  requirements.lock", flush=True)
