@@ -2,6 +2,8 @@
 are each one's own. Prints what it found (`pytest -s`)."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -78,6 +80,10 @@ async def test_each_gateway_ejects_for_all_its_workers_alone_and_the_registry_te
         assert IN_A_ROW <= failures[0] < IN_A_ROW * WORKERS, "the worker that finds out tells the other one"
         assert await _failures(mesh, 0, 20) == 0
         await until(lambda: _ejecting(mesh) == {"gw-0"}, 10, what="the registry knows of the first")
+        before = _workers(mesh, 0)
+        os.kill(before[0], signal.SIGKILL)
+        await until(lambda: len(_workers(mesh, 0)) == WORKERS and before[0] not in _workers(mesh, 0), 15)
+        assert await _failures(mesh, 0, 20) == 0, "a worker that comes anew is told as well"
         asked = len(bad.asked)
 
         # So each of the others finds out for itself, at the same price.
@@ -93,6 +99,13 @@ async def test_each_gateway_ejects_for_all_its_workers_alone_and_the_registry_te
         await until(lambda: not _ejecting(mesh), BASE_S + 10, what="all have it back")
         assert [await _failures(mesh, at, 20) for at in everyone] == [0] * GATEWAYS
         assert len(bad.asked) > served
+
+
+def _workers(mesh: LimitedMesh, at: int) -> list[int]:
+    gateway = mesh.gateways[at]
+    return [
+        each["pid"] for each in gateway.client.get(f"http://127.0.0.1:{gateway.admin_port}/config").json()["workers"]
+    ]
 
 
 def _ejecting(mesh: LimitedMesh) -> set[str]:
