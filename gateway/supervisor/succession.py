@@ -18,6 +18,7 @@ from meshway.problem import Problem
 from meshway.tasks import spawn
 
 if TYPE_CHECKING:
+    from gateway.supervisor.place import Place
     from gateway.supervisor.supervisor import Supervisor
 
 READY_S: Final = 60.0  # for the workers of who takes over
@@ -29,8 +30,9 @@ _log = logging.getLogger("meshway.gateway.supervisor")
 class Succession:
     """Of one supervisor: first it may take another one's place, later another one may take its own."""
 
-    def __init__(self, supervisor: "Supervisor") -> None:
+    def __init__(self, supervisor: "Supervisor", place: "Place") -> None:
         self._of = supervisor
+        self._place = place
         self._handing: HandingOver | None = None
         self._taking: TakingOver | None = None
         self._unjudged: list[tuple[WorkerProcess, NonceFrame]] = []
@@ -155,7 +157,7 @@ class Succession:
 
         def go_on() -> None:
             of.keeper.replaced()  # whatever the other one has written
-            of.keep_files()
+            self._place.keep_files()
             of.slots.columns.end_loan()
 
         def leave(channel: Channel, pid: int) -> None:
@@ -165,7 +167,7 @@ class Succession:
         self._handing = HandingOver(
             of.settings.data_dir / "run",
             offer,
-            of.hold_files,
+            self._place.hold_files,
             go_on,
             leave,
             lambda: [TransitionFrame(transition=each) for each in of.transitions.in_force()],

@@ -41,6 +41,7 @@ from gateway.supervisor.mesh_telemetry import mesh_telemetry
 from gateway.supervisor.offer import Taken
 from gateway.supervisor.own_certificate import OwnCertificate
 from gateway.supervisor.own_listeners import Own, OwnListeners
+from gateway.supervisor.place import Place
 from gateway.supervisor.questions import Questions
 from gateway.supervisor.removals import Removals
 from gateway.supervisor.reports import Reports
@@ -58,6 +59,7 @@ from gateway.wire.upstream_tls import UpstreamContexts
 from meshway.addresses import is_loopback
 from meshway.certificates import Pair
 from meshway.issuers.key_sources import fetching
+from meshway.outbound.connection import Dial
 from meshway.outbound.guard import guarded_dial
 from meshway.tasks import spawn
 
@@ -78,21 +80,53 @@ class Supervisor:
         self.settings = settings
         self._urls = urls
         self.addresses = addresses
+        self.started_at = time.monotonic()
+        self.secrets = SecretRing()
+        dial = guarded_dial(allow_loopback=is_loopback(settings.bind))
+        self._follow(urls)
+        self._report_on(dial)
+        self._hold_keys(dial)
+        contexts = UpstreamContexts(
+            self.secrets, HeldTrust(lambda: self.held.entries), lambda: self.own_certificate.pair
+        )
+        self.checking = Checking(self.held.changes, contexts, self._on_found)
+        self.checker = self.checking.checker
+        # What the environment of a child says is meant for whoever has started it.
+        self.service_manager = ServiceManager(Manager() if settings.is_child else manager_of(os.environ, os.getpid()))
+        self._announcing = Announcing(addresses, settings.ready_file, self.service_manager, self._report)
+        self.questions = Questions(self)
+        self.listeners = OwnListeners(
+            settings.node_name,
+            settings.worker_count,
+            self._show_own,
+            self._on_changed,
+            is_insecure=settings.insecure,
+            given={name: accepting.getsockname()[:2] for name, accepting in slots[0].sockets.items()},
+            has_http3=find_spec("aioquic") is not None,
+        )
+        self._place = Place(self)
+        self._succession = Succession(self, self._place)
+        self.slots = self._slots_of(slots, runtime)
+        self._server = Admin(status.pages(self), status.controls(self))
+        self._has_ended = asyncio.Event()
+
+    def _follow(self, urls: tuple[RegistryUrl, ...]) -> None:
+        """The registry: what it says is held, kept, and guarded."""
+        settings = self.settings
         self.held = Held()
-        self.totals = Totals(lambda: mesh_telemetry(self.held.entries).max_series)
         self.transitions = Transitions(time.monotonic)
         self.feed = FeedState()
-        self.started_at = time.monotonic()
         self.followed = Followed(self)
         self.follower = Follower(urls, settings.node_name, self.feed, self.followed.take, random)
         self.keeper = Keeper(self._last_good, self.followed.state, time.monotonic)
         self.removals = Removals(self._send, self._report, time.monotonic)
         self.guard = self.removals.guard
-        # What the environment of a child says is meant for whoever has started it.
-        self.service_manager = ServiceManager(Manager() if settings.is_child else manager_of(os.environ, os.getpid()))
-        self._announcing = Announcing(addresses, settings.ready_file, self.service_manager, self._report)
+
+    def _report_on(self, dial: Dial) -> None:
+        """What the registry, and collectors, are told."""
+        settings = self.settings
+        self.totals = Totals(lambda: mesh_telemetry(self.held.entries).max_series)
         self._reports = Reports(self)
-        self.questions = Questions(self)
         self.reporter = Reporter(lambda: self.follower.registry, self._reports.take)
         self.differences = Differences()
         self.totals.before_fold = self.differences.leave
@@ -113,13 +147,15 @@ class Supervisor:
             self._on_store,
             time.monotonic,
         )
-        self.secrets = SecretRing()
-        dial = guarded_dial(allow_loopback=is_loopback(settings.bind))
         self.telling = CallTelling(
             settings.node_name, own_version(), lambda: self.follower.registry, self.reporter.post, dial, self.secrets
         )
+
+    def _hold_keys(self, dial: Dial) -> None:
+        """Secrets, keys of who issues tokens, and what the gateway shows."""
+        settings = self.settings
         self.keys = KeyFetching(
-            fetching(guarded_dial(allow_loopback=is_loopback(settings.bind))),
+            fetching(dial),
             self._on_keys,
             time.monotonic,
             time.time,
@@ -132,15 +168,6 @@ class Supervisor:
             lambda frame: self.slots.send_encoded(encode(frame)),
             self._on_changed,
         )
-        self.listeners = OwnListeners(
-            settings.node_name,
-            settings.worker_count,
-            self._show_own,
-            self._on_changed,
-            is_insecure=settings.insecure,
-            given={name: accepting.getsockname()[:2] for name, accepting in slots[0].sockets.items()},
-            has_http3=find_spec("aioquic") is not None,
-        )
         self.own_certificate = OwnCertificate(
             settings.data_dir,
             settings.registry_urls,
@@ -149,16 +176,13 @@ class Supervisor:
             lambda frame: self.slots.send_encoded(encode(frame)),
             self._show,
         )
-        contexts = UpstreamContexts(
-            self.secrets, HeldTrust(lambda: self.held.entries), lambda: self.own_certificate.pair
-        )
-        self.checking = Checking(self.held.changes, contexts, self._on_found)
-        self.checker = self.checking.checker
-        self._succession = Succession(self)
-        self.slots = Slots(
+        self.nonces = KeptNonces(settings.data_dir / "gateway", time.time)
+
+    def _slots_of(self, slots: list[Slot], runtime: Path) -> Slots:
+        return Slots(
             slots,
             runtime,
-            settings.for_workers(),
+            self.settings.for_workers(),
             self.totals,
             snapshot=lambda: None if self.held.is_empty else self.held.frames(),
             before=self.followed.before,
@@ -173,11 +197,6 @@ class Supervisor:
             on_nonce=self._succession.on_nonce,
             on_reloaded=lambda: self._announcing.reloaded(self.slots.revision),
         )
-        self.nonces = KeptNonces(settings.data_dir / "gateway", time.time)
-        self._server = Admin(status.pages(self), status.controls(self))
-        self._writing: list[asyncio.Task[None]] = []
-        self._alone: list[asyncio.Task[None]] = []
-        self._has_ended = asyncio.Event()
 
     async def run(self, admin: socket.socket, lock: int, taken: Taken | None) -> None:
         """Until it is told to end, or another one has its place, and all workers have left. lock: of the data folder.
@@ -207,8 +226,7 @@ class Supervisor:
             spawn(self.certificates.run(), name="read the files of certificates"),
             spawn(self.listeners.run(), name="bind the listeners of documents"),
         ]
-        self._alone = [spawn(self.reporter.run(), name="report to the registry")]
-        self.keep_files()
+        self._place.begin()
         try:
             if await self._succession.complete():
                 if taken is not None:
@@ -216,14 +234,13 @@ class Supervisor:
                     self.listeners.let_go_inherited()
                     await self._server.listen(admin, control)
                 self._succession.listen(lock, admin)
-                # Two that renew it would each write a folder that the other one believes to be its own.
-                self._alone.append(spawn(self.own_certificate.run(), name="keep the gateway's own certificate"))
-                self._alone.append(spawn(self.service_manager.watch(), name="tell the service manager of turns"))
+                self._place.take()
                 self._on_changed()
             await self._has_ended.wait()
         finally:
-            for task in (*tasks, *self._writing, *self._alone):
+            for task in tasks:
                 task.cancel()
+            self._place.leave()
             self._succession.close()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GOODBYE_S):
@@ -233,7 +250,7 @@ class Supervisor:
                 await self.reporter.say_goodbye()
             await self.checker.close()
             if self._succession.has_place:
-                await self._write_files()
+                await self._place.write_files()
             self._server.close()
 
     def reload(self) -> None:
@@ -256,27 +273,8 @@ class Supervisor:
 
     # What another supervisor that takes this one's place asks for (succession.py).
 
-    def keep_files(self) -> None:
-        """The data folder is this one's."""
-        self._writing = [
-            spawn(self.keeper.run(), name="keep the last good snapshot"),
-            spawn(self.kept.run(), name="keep secrets and keys of token issuers"),
-        ]
-
-    async def hold_files(self) -> None:
-        """The other one is about to read them, and to write its own."""
-        for task in self._writing:
-            task.cancel()
-        await self._write_files()
-
-    async def _write_files(self) -> None:
-        await self.keeper.sync(is_last=True)
-        await self.kept.sync()
-
     def fall_silent(self) -> None:
-        """The registry hears of this gateway from the other one, which keeps its certificate, too."""
-        for task in self._alone:
-            task.cancel()
+        self._place.fall_silent()
         self._server.close()
         self.listeners.is_over = True
 
