@@ -61,3 +61,16 @@ def _address(text: str) -> str | None:
         return str(plain(ipaddress.ip_address(text)))
     except ValueError:
         return None
+
+
+def peer_address(peername: object) -> str:
+    """Of a connection, as its transport says it; IPv4 in IPv6 (`::ffff:127.0.0.1`) as IPv4, so that it is stored in one
+    form. "": unknown."""
+    if not isinstance(peername, tuple) or not peername:
+        return ""
+    try:
+        address = ipaddress.ip_address(str(peername[0]).partition("%")[0])
+    except ValueError:
+        return ""
+    # And no other that leads to an IPv4 address: 2002:7f00:1:: is nobody on this machine.
+    return str((address.ipv4_mapped if address.version == 6 else None) or address)

@@ -7,7 +7,6 @@ PUT must see it. Concurrency, and with it the group commit's batch, comes from m
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from typing import TYPE_CHECKING, Final, cast
 
 from meshway.http1.head import HeadError, HeadLimits, RequestReader
@@ -15,11 +14,14 @@ from meshway.peer_certificate import PeerCertificate
 from meshway.problem import Problem
 from registry.encryption import certificate_of
 from registry.machine.body import BodyReader, BodyTooLarge, too_large
+from registry.machine.client_address import peer_address
 from registry.machine.deadline import Deadline
 from registry.machine.encoding import CONTINUE
+from registry.machine.outgoing import Outgoing
 from registry.machine.outlet import AnswerOutlet
+from registry.machine.refusals import not_come, not_confirmed, not_understood
 from registry.machine.request import Reply, Stream, problem_reply, request_id_of
-from registry.manners.places import CROWDED
+from registry.machine.seat import Seat
 from registry.revisions.acts import ASKING
 from registry.rights.caller import NOBODY
 from registry.rights.workloads import CERTIFICATE_VOID
@@ -60,9 +62,8 @@ class RegistryConnection(asyncio.Protocol):
 
     __slots__ = (
         "_body", "_caller", "_certificate", "_deadline", "_head", "_is_advancing", "_is_busy", "_is_ended", "_is_gone",
-        "_is_in_crowd", "_is_in_head", "_is_last", "_is_paused", "_is_reading", "_linger_left", "_out", "_out_size",
-        "_outlet", "_reader", "_refusal", "_request", "_rest", "_stalled_at", "_stream", "_surface", "_transport",
-        "peer",
+        "_is_in_head", "_is_last", "_is_paused", "_is_reading", "_linger_left", "_out", "_outlet", "_reader",
+        "_request", "_rest", "_seat", "_stalled_at", "_stream", "_surface", "_transport", "peer",
     )  # fmt: skip
 
     def __init__(self, surface: Surface, loop: asyncio.AbstractEventLoop) -> None:
@@ -77,13 +78,10 @@ class RegistryConnection(asyncio.Protocol):
         self._stream: Stream | None = None
         self._outlet: AnswerOutlet | None = None
         self._is_busy = self._is_last = self._is_gone = self._is_ended = False
-        self._is_advancing = self._is_paused = self._is_in_crowd = False
+        self._is_advancing = self._is_paused = False
         self._is_reading = self._is_in_head = True
-        self._refusal: Problem | None = None
         self._linger_left = 0
         self._stalled_at = 0
-        self._out: list[bytes] = []
-        self._out_size = 0
         self._certificate: PeerCertificate | CertificateFault | None = None
         self.peer = ""
 
@@ -92,22 +90,21 @@ class RegistryConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's classes are no subclasses of it
         self._transport.set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_HIGH // 4)
-        self.peer = _address(self._transport.get_extra_info("peername"))
+        self._out = Outgoing(self._transport, WRITE_HIGH)
+        self.peer = peer_address(self._transport.get_extra_info("peername"))
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         if tls is not None:
             self._certificate = certificate_of(tls)
-        caps = self._surface.caps
-        self._refusal = caps.connections.take(self.peer)
-        if self._refusal is None:
+        seat = self._seat = Seat(self._surface.caps, self.peer)
+        if seat.refusal is None:
             self._surface.connections.add(self)
             self._deadline.within(HEAD_S)
-        elif caps.crowded < CROWDED:
-            caps.crowded += 1
-            self._is_in_crowd = self._is_last = True
-            self._deadline.within(CROWDED_S)
-        else:
+        elif seat.is_out:
             self._is_gone = True
             self._transport.abort()
+        else:
+            self._is_last = True
+            self._deadline.within(CROWDED_S)
 
     def data_received(self, data: bytes) -> None:
         if self._linger_left:
@@ -148,7 +145,8 @@ class RegistryConnection(asyncio.Protocol):
             self._go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._leave_place()
+        self._seat.leave()
+        self._surface.connections.discard(self)
         self._is_gone = True
         self._deadline.stop()
         self._rest = b""
@@ -200,7 +198,7 @@ class RegistryConnection(asyncio.Protocol):
                 self._open_request(head)
         except HeadError as error:
             at = len(data)
-            self._refuse(Problem(error.status, error.code, _title(error.status), detail=error.detail), self._head)
+            self._refuse(not_understood(error), self._head)
         finally:
             self._is_advancing = False
         self._rest = data[at:] if at < len(data) else b""
@@ -242,8 +240,9 @@ class RegistryConnection(asyncio.Protocol):
         else:
             self._caller = admitted
         # Nobody's body is waited for in a crowd: its places are few, and what is answered there needs none.
-        if problem is None and self._refusal is not None and (head.body or not self._surface.is_of_the_process(head)):
-            problem = self._refusal
+        crowded = self._seat.refusal
+        if problem is None and crowded is not None and (head.body or not self._surface.is_of_the_process(head)):
+            problem = crowded
         limit = self._surface.body_limit(head) if problem is None else 0
         if problem is None and head.body > limit:
             problem = too_large(limit)
@@ -355,16 +354,12 @@ class RegistryConnection(asyncio.Protocol):
         return self._is_paused
 
     def write(self, data: bytes) -> None:
-        """While pipelined requests are handled their answers are gathered into one write."""
         if self._is_gone:
             return
-        if not self._is_advancing:
+        if self._is_advancing:
+            self._out.gather(data)
+        else:
             self._transport.write(data)
-            return
-        self._out.append(data)
-        self._out_size += len(data)
-        if self._out_size >= WRITE_HIGH:
-            self._flush()
 
     def stream_replied(self, request: Request, reply: Reply) -> None:
         self._leave_stream()
@@ -389,16 +384,6 @@ class RegistryConnection(asyncio.Protocol):
 
     # --- small parts ---
 
-    def _leave_place(self) -> None:
-        surface = self._surface
-        if self._refusal is None:
-            if self in surface.connections:
-                surface.connections.remove(self)
-                surface.caps.connections.leave(self.peer)
-        elif self._is_in_crowd:
-            self._is_in_crowd = False
-            surface.caps.crowded -= 1
-
     def _leave_stream(self) -> None:
         stream, self._stream = self._stream, None
         if self._outlet is not None:
@@ -408,12 +393,8 @@ class RegistryConnection(asyncio.Protocol):
             stream.stop()
 
     def _flush(self) -> None:
-        if self._out:
-            data = b"".join(self._out)
-            self._out.clear()
-            self._out_size = 0
-            if not self._is_gone:
-                self._transport.write(data)
+        if not self._is_gone:
+            self._out.flush()
 
     def _close(self) -> None:
         """Once the caller has taken what is written; one that does not is cut off in time."""
@@ -437,29 +418,10 @@ class RegistryConnection(asyncio.Protocol):
             if self._stream is None and self._request is not None:
                 request, self._request = self._request, None
                 self._is_busy = False
-                late = f"the write was not confirmed in {ANSWER_S:g} s"
-                self._refuse(Problem(503, "timeout", "No answer in time", detail=late), request.head)
+                self._refuse(not_confirmed(ANSWER_S), request.head)
         elif self._head is not None or self._rest:
             what = "body" if self._head is not None else "head"
             head, self._head = self._head, None
-            late = f"the {what} did not come in time"
-            self._refuse(Problem(408, "request_timeout", "Request Timeout", detail=late), head)
+            self._refuse(not_come(what), head)
         else:
             self._close()
-
-
-def _title(status: int) -> str:
-    titles = {400: "Bad Request", 414: "URI Too Long", 431: "Request Header Fields Too Large"}
-    return titles.get(status, "Not understood")
-
-
-def _address(peername: object) -> str:
-    """The peer's address; IPv4 in IPv6 (`::ffff:127.0.0.1`) as IPv4, so that it is stored in one form."""
-    if not isinstance(peername, tuple) or not peername:
-        return ""
-    try:
-        address = ipaddress.ip_address(str(peername[0]).partition("%")[0])
-    except ValueError:
-        return ""
-    mapped = getattr(address, "ipv4_mapped", None)
-    return str(mapped or address)

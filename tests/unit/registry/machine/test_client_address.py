@@ -1,7 +1,7 @@
 import pytest
 
 from meshway.http1.head import HeadLimits, RequestReader
-from registry.machine.client_address import ClientAddresses
+from registry.machine.client_address import ClientAddresses, peer_address
 
 PROXIES = ("10.0.0.0/8", "fd00::/8")
 
@@ -37,3 +37,19 @@ def test_the_right_most_address_that_no_proxy_has_is_the_caller(peer: str, told:
 
 def test_without_proxies_nobody_is_believed() -> None:
     assert seen("10.0.0.1", "192.0.2.7", proxies=()) == "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("peername", "address"),
+    [
+        (("127.0.0.1", 4711), "127.0.0.1"),
+        (("::ffff:127.0.0.1", 4711, 0, 0), "127.0.0.1"),
+        (("fe80::1%eth0", 4711, 0, 2), "fe80::1"),
+        (("2002:7f00:1::", 4711, 0, 0), "2002:7f00:1::"),  # no neighbour, though it leads to 127.0.0.1
+        (("64:ff9b::7f00:1", 4711, 0, 0), "64:ff9b::7f00:1"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_a_peer_has_one_address_and_only_a_mapped_one_is_another(peername: object, address: str) -> None:
+    assert peer_address(peername) == address
