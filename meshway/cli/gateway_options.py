@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from meshway.cli.plane_options import flag_option
+
 WorkerConnections = Annotated[
     int,
     typer.Option(
@@ -28,71 +30,47 @@ EdgeConnectionsPerAddress = Annotated[
 ]
 WorkerMemory = Annotated[
     str,
-    typer.Option(
+    flag_option(
         "--worker-memory",
-        envvar="MESHWAY_WORKER_MEMORY",
-        metavar="SIZE",
-        help="From 75 % of it on a worker takes no new connections and sheds calls; 0: any amount.",
+        "From 75 % of it on a worker takes no new connections and sheds calls; 0: any amount.",
+        "SIZE",
     ),
 ]
 LoopLag = Annotated[
     str,
-    typer.Option(
+    flag_option(
         "--shed-lag",
-        envvar="MESHWAY_SHED_LAG",
-        metavar="WAIT",
-        help="How late a worker may be before it sheds sheddable calls, at four times that all but critical; 0s: any.",
+        "How late a worker may be before it sheds sheddable calls, at four times that all but critical; 0s: any.",
+        "WAIT",
     ),
 ]
 HeadTimeout = Annotated[
     str,
-    typer.Option(
-        "--head-timeout",
-        envvar="MESHWAY_HEAD_TIMEOUT",
-        metavar="WAIT",
-        help="From the first byte of a request's head to its last; then 408.",
-    ),
+    flag_option("--head-timeout", "From the first byte of a request's head to its last; then 408.", "WAIT"),
 ]
 IdleTimeout = Annotated[
     str,
-    typer.Option(
-        "--idle-timeout",
-        envvar="MESHWAY_IDLE_TIMEOUT",
-        metavar="WAIT",
-        help="How long a caller's connection stays open without a call.",
-    ),
+    flag_option("--idle-timeout", "How long a caller's connection stays open without a call.", "WAIT"),
 ]
 WriteIdle = Annotated[
     str,
-    typer.Option(
-        "--write-idle",
-        envvar="MESHWAY_WRITE_IDLE",
-        metavar="WAIT",
-        help="How long a caller may take nothing of what is sent; then the connection is cut.",
+    flag_option(
+        "--write-idle", "How long a caller may take nothing of what is sent; then the connection is cut.", "WAIT"
     ),
 ]
 BodyMinRate = Annotated[
     int,
-    typer.Option(
-        "--body-min-rate",
-        envvar="MESHWAY_BODY_MIN_RATE",
-        min=0,
-        metavar="N",
-        help="Least bytes a second of a request's body at the edge; below it 408. 0: any.",
+    flag_option(
+        "--body-min-rate", "Least bytes a second of a request's body at the edge; below it 408. 0: any.", "N", least=0
     ),
 ]
 EnrolTokenFile = Annotated[
     Path | None,
-    typer.Option(
-        "--enrol-token-file",
-        envvar="MESHWAY_ENROL_TOKEN_FILE",
-        metavar="F",
-        help="A one-time token for this gateway's own certificate; it is needed once.",
-    ),
+    flag_option("--enrol-token-file", "A one-time token for this gateway's own certificate; it is needed once.", "F"),
 ]
 CaFile = Annotated[
     Path | None,
-    typer.Option("--ca-file", envvar="MESHWAY_CA_FILE", metavar="F", help="PEM: by whom https is believed."),
+    flag_option("--ca-file", "PEM: by whom https is believed.", "F"),
 ]
 TakeOver = Annotated[
     bool,

@@ -36,20 +36,23 @@ TokenFile = Annotated[
 ]
 
 
-def port_option(flag: str, what: str) -> typer.models.OptionInfo:
+def flag_option(
+    flag: str, told: str, metavar: str | None = None, *, least: int | None = None, most: int | None = None
+) -> typer.models.OptionInfo:
+    """One that has a variable of its own name: `--edge-port`, MESHWAY_EDGE_PORT."""
     variable = "MESHWAY_" + flag.strip("-").replace("-", "_").upper()
     option: typer.models.OptionInfo = typer.Option(
-        flag, envvar=variable, min=0, max=65535, metavar="N", help=f"{what}; 0 takes a free one."
+        flag, envvar=variable, min=least, max=most, metavar=metavar, help=told
     )
     return option
+
+
+def port_option(flag: str, what: str) -> typer.models.OptionInfo:
+    return flag_option(flag, f"{what}; 0 takes a free one.", "N", least=0, most=65535)
 
 
 def tls_port_option(flag: str, what: str) -> typer.models.OptionInfo:
-    variable = "MESHWAY_" + flag.strip("-").replace("-", "_").upper()
-    option: typer.models.OptionInfo = typer.Option(
-        flag, envvar=variable, metavar="N", help=f"{what}; 0 takes a free one, off: none."
-    )
-    return option
+    return flag_option(flag, f"{what}; 0 takes a free one, off: none.", "N")
 
 
 RegistryPort = Annotated[int, port_option("--registry-port", "Registry and API")]

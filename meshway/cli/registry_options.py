@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from meshway.cli.plane_options import flag_option
+
 DatabaseUrl = Annotated[
     str,
     typer.Option(
@@ -102,19 +104,11 @@ RegisteredCidrs = Annotated[
 ]
 TrustLoopback = Annotated[
     bool,
-    typer.Option(
-        "--trust-loopback",
-        envvar="MESHWAY_TRUST_LOOPBACK",
-        help="Callers on this machine are admins without a token, as below meshway up.",
-    ),
+    flag_option("--trust-loopback", "Callers on this machine are admins without a token, as below meshway up."),
 ]
 ReadOnly = Annotated[
     bool,
-    typer.Option(
-        "--read-only",
-        envvar="MESHWAY_READ_ONLY",
-        help="People change nothing; services register and gateways report as always.",
-    ),
+    flag_option("--read-only", "People change nothing; services register and gateways report as always."),
 ]
 BootstrapTokenFile = Annotated[
     Path | None,
@@ -128,11 +122,7 @@ BootstrapTokenFile = Annotated[
 
 
 def _cap(flag: str, what: str) -> typer.models.OptionInfo:
-    variable = "MESHWAY_" + flag.strip("-").replace("-", "_").upper()
-    option: typer.models.OptionInfo = typer.Option(
-        flag, envvar=variable, min=1, metavar="N", help=f"{what}; above it the answer is 503."
-    )
-    return option
+    return flag_option(flag, f"{what}; above it the answer is 503.", "N", least=1)
 
 
 MaxConnections = Annotated[int, _cap("--max-connections", "Connections that may be open")]
