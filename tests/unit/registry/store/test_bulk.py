@@ -3,7 +3,7 @@ from sqlalchemy import Table
 
 from registry.store.bulk import Bulk
 from registry.store.compiled import insert, sql, upsert
-from registry.store.tables import CHANGES, DOCUMENT_HISTORY, DOCUMENTS, INSTANCES
+from registry.store.tables.revisions import CHANGES, DOCUMENT_HISTORY, DOCUMENTS, INSTANCES
 
 
 @pytest.mark.parametrize("table", [CHANGES, DOCUMENTS, DOCUMENT_HISTORY, INSTANCES], ids=lambda table: table.name)
