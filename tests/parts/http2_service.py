@@ -8,6 +8,7 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+import h2.settings
 
 OURS = h2.config.H2Configuration(
     client_side=False,
@@ -22,11 +23,14 @@ Fields = list[tuple[bytes, bytes]]
 class Http2Service:
     """on_request: called with the service, a connection, a stream and its fields. requests: what was asked, in order.
 
-    connections: all that were opened.
+    connections: all that were opened. most_streams: at once, on each of them; more break the protocol. is_late: says so
+    with what it answers, not before.
     """
 
-    def __init__(self, on_request: "Callable[[ServedConnection, int, Fields], None]") -> None:
+    def __init__(self, on_request: "Callable[[ServedConnection, int, Fields], None]", most_streams: int = 100) -> None:
         self.on_request = on_request
+        self.most_streams = most_streams
+        self.is_late = False
         self.port = 0
         self.requests: list[Fields] = []
         self.connections: list[ServedConnection] = []
@@ -59,8 +63,13 @@ class ServedConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]  # uvloop's is one, but no subclass
         self._service.connections.append(self)
+        self.h2.local_settings = h2.settings.Settings(
+            client=False,
+            initial_values={h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: self._service.most_streams},
+        )
         self.h2.initiate_connection()
-        self.flush()
+        if not self._service.is_late:
+            self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True

@@ -35,7 +35,12 @@ _MOST_WORDS: Final = 16 * 1024
 # Of a thousand answers, each as far as its window lets it: no caller who takes nothing holds up another one.
 CONNECTION_WINDOW: Final = 64 << 20
 _CALLING: Final = ngh2.Configuration(
-    auto_window_update=False, max_inbound_header_count=MAX_FIELDS, max_inbound_header_list_size=MAX_FIELD_SECTION
+    auto_window_update=False,
+    max_inbound_header_count=MAX_FIELDS,
+    max_inbound_header_list_size=MAX_FIELD_SECTION,
+    # Until a service says how many it takes at once. By the RFC it may be any number; those above what it then says
+    # may be refused, and gRPC's own servers reset them in a way that tells nobody whether they were looked at.
+    peer_max_concurrent_streams=1,
 )
 
 

@@ -203,6 +203,15 @@ async def test_what_is_left_by_the_service_goes_elsewhere_and_what_it_looked_at_
         await until(lambda: len(gateway.lines) == 3, what="its line")
 
 
+async def test_no_more_is_begun_on_a_new_connection_than_the_service_takes_at_once() -> None:
+    """How many that is, it says with its first bytes, which the calls that waited for the connection wait for, too."""
+    service = Http2Service(lambda connection, stream, _: connection.answer(stream), most_streams=2)
+    service.is_late = True
+    async with service.running(), shop(service.port) as gateway, calling(gateway.port) as caller:
+        asked = [caller.begin(head(b"POST", b"/")) for _ in range(12)]
+        assert [(await caller.answer(each)).status for each in asked] == [200] * 12
+
+
 async def test_a_connection_that_breaks_off_with_a_body_under_way_fails_those_calls_alone() -> None:
     def on_request(connection: ServedConnection, stream: int, fields: Fields) -> None:
         if path_of(fields) == b"/breaks":
