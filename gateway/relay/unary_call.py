@@ -1,8 +1,9 @@
 """What the gateway itself asks a service by gRPC before it lets a call go on: one message, one message back.
 
 As an `Inquiry`, in the loop's callbacks and without a task, on connections that all calls share. It enters no bulkhead;
-outlier detection counts it. A question that nobody has looked at, or that met a connection as it closed, is put once
-more: to ask twice does no harm.
+outlier detection counts it. A question that met a connection as it closed is put once more, as to ask twice does no
+harm. One that nobody has looked at is put again a few times: a service that takes few questions at once may count one
+for a moment longer than we do (RFC 9113 §5.1.2).
 """
 
 from collections.abc import Callable, Sequence
@@ -31,6 +32,8 @@ from meshway.grpc_message import (
 
 MOST_ANSWER: Final = 128 * 1024
 _MOST_TRIES: Final = 2
+_MOST_REFUSED: Final = 8
+REFUSED_S: Final = 0.01  # until it is put again
 # As outlier detection and breakers know answers.
 _HTTP_STATUSES: Final = {
     OK: 200,
@@ -57,8 +60,9 @@ class UnaryCall:
 
     takes = True
     __slots__ = (
-        "_authority", "_body", "_cluster", "_due", "_endpoint", "_exchange", "_head", "_heard", "_is_over", "_joining",
-        "_message", "_method", "_number", "_pool", "_scheme", "_tell", "_timer", "_tries", "_upstream",
+        "_authority", "_body", "_cluster", "_due", "_endpoint", "_exchange", "_head", "_heard", "_is_over",
+        "_is_refused", "_joining", "_message", "_method", "_number", "_pool", "_scheme", "_tell", "_timer", "_tries",
+        "_upstream",
     )  # fmt: skip
 
     def __init__(
@@ -85,7 +89,7 @@ class UnaryCall:
         self._head: dict[bytes, bytes] | None = None
         self._body = b""
         self._scheme = b"http"
-        self._is_over = False
+        self._is_over = self._is_refused = False
 
     def start(self) -> None:
         self._pool.wheel.set(self._timer, self, self._due)
@@ -193,13 +197,22 @@ class UnaryCall:
         upstream = self._upstream
         is_unread = kind == "refused_stream"
         was_kept = upstream is not None and upstream.requests > 1 and self._head is None and kind == "reset"
-        if (is_unread or was_kept) and self._tries < _MOST_TRIES:
+        if is_unread and self._tries < _MOST_REFUSED:
+            self._let_go("stale_connection", 0)
+            self._is_refused = True
+            self._pool.wheel.set(self._timer, self, min(self._due, self._pool.now() + REFUSED_S))
+        elif was_kept and self._tries < _MOST_TRIES:
             self._let_go("stale_connection", 0)
             self._try()
         else:
             self._fail("reset" if is_unread else kind, detail)
 
     def on_timer(self, now: float) -> None:
+        if self._is_refused and now < self._due:
+            self._is_refused = False
+            self._pool.wheel.set(self._timer, self, self._due)
+            self._try()
+            return
         upstream = self._upstream
         if upstream is not None and upstream.heard == self._heard:
             upstream.retire()  # as silent as one whose other side is gone: the next question opens another

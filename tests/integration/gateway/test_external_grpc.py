@@ -12,6 +12,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
 from gateway.relay import unary_call
+from meshway.grpc_message import framed
 from meshway.snapshot import Change
 from meshway.tasks import spawn
 from tests.integration.gateway.test_access import OF_BOOKS, policy
@@ -19,6 +20,7 @@ from tests.parts.changes import document, edge_route, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
 from tests.parts.ext_authz import Judge, judge, no, option, yes
+from tests.parts.http2_service import Fields, Http2Service, ServedConnection
 from tests.parts.jwt_attacks import Issuer
 from tests.parts.ports import free_port
 from tests.parts.tokens import AUDIENCE, ISSUER, claims, token
@@ -96,7 +98,27 @@ async def test_more_calls_than_the_service_takes_at_once_wait_for_their_turn() -
     async with bench(asks(), max_concurrent_streams=2) as found:
         assert (await found.ask())[0] == 200  # its settings are known now
         answers = await asyncio.gather(*(found.ask(f"/{number}") for number in range(12)))
-        assert {status for status, _, _ in answers} == {200}
+        assert [body for status, _, body in answers if status != 200] == []
+
+
+@pytest.mark.parametrize(("refused", "status"), [(5, 200), (1_000, 503)])
+async def test_a_question_that_nobody_looked_at_is_put_again_some_times(refused: int, status: int) -> None:
+    """As by a server that may have few streams open, and counts one for longer than who has its answer."""
+    service: Http2Service
+
+    def answer(connection: ServedConnection, stream: int, _: Fields) -> None:
+        if len(service.requests) <= refused:
+            connection.h2.reset_stream(stream, 7)  # REFUSED_STREAM
+            return
+        connection.answer(stream, (b"content-type", b"application/grpc"), ended=False)
+        connection.h2.send_data(stream, framed(yes().SerializeToString()))
+        connection.h2.send_headers(stream, [(b"grpc-status", b"0")], end_stream=True)
+
+    service = Http2Service(answer)
+    async with bench(asks()) as found, service.running():
+        found.gateway.apply(running("judge", "1", port=service.port))
+        assert (await found.ask())[0] == status
+    assert len(service.requests) == min(refused + 1, 8)
 
 
 @pytest.mark.parametrize(
