@@ -6,7 +6,9 @@ add or reload. A dead instance gets no attempt from 2 s after a kill and 5 s aft
 
 import asyncio
 import os
+import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -53,7 +55,9 @@ def test_only_posts_sent_to_a_dying_instance_may_fail(start_mesh: Callable[..., 
     try:
         bookinfo.start()
         outages: list[Outage] = []
+        traces: dict[str, str] = {}
         load = Load(int(mesh.edge.rpartition(":")[2]), 64, requests_of)
+        load.on_lost = lambda call: traces.update({call.request_id: who_had(call, mesh)})
         finished = threading.Event()
         disturbance = threading.Thread(target=disturb, args=(bookinfo, mesh, outages, seconds, finished))
         disturbance.start()
@@ -64,7 +68,7 @@ def test_only_posts_sent_to_a_dying_instance_may_fail(start_mesh: Callable[..., 
         bookinfo.close()
     log = list(mesh.access_log())
     assert len(load.calls) > 100
-    judge_failures(load.failures, outages)
+    judge_failures(load.failures, outages, traces)
     judge_attempts(log, outages)
 
 
@@ -91,13 +95,26 @@ def disturb(bookinfo: Bookinfo, mesh: Mesh, outages: list[Outage], seconds: floa
     added.drain()
 
 
-def judge_failures(failures: list[Call], outages: list[Outage]) -> None:
+def who_had(call: Call, mesh: Mesh) -> str:
+    """Of a call without an answer: both ends of its connection, with their processes and what
+    waits in them, what of it the gateway has logged so far, and what it complained of."""
+    show = shutil.which("ss")
+    sockets = subprocess.run([show, "-tnpH"], capture_output=True, text=True, check=False).stdout if show else ""
+    ends = [line for line in sockets.splitlines() if f":{call.port} " in line]
+    logged = [str(line) for line in mesh.access_log() if line.get("request_id") == call.request_id]
+    return "\n".join([f"at {time.time():.3f}", *ends, *logged, mesh.process.text()[-1500:]])
+
+
+def judge_failures(failures: list[Call], outages: list[Outage], traces: dict[str, str]) -> None:
+    """traces: of calls without an answer, by their ids."""
+
     def is_allowed(call: Call) -> bool:
         during = any(o.began_s - 2.0 <= call.started_s <= o.began_s + o.quiet_after_s for o in outages)
         return call.method == "POST" and during
 
     forbidden = [call for call in failures if not is_allowed(call)]
-    assert forbidden == [], f"{len(forbidden)} of {len(failures)} failures are not allowed"
+    told = "\n".join(f"{call}\n{traces.get(call.request_id, '')}" for call in forbidden)
+    assert not forbidden, f"{len(forbidden)} of {len(failures)} failures are not allowed; {outages}:\n{told}"
 
 
 def judge_attempts(log: list[dict[str, Any]], outages: list[Outage]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 class Call:
     """started_s: wall clock, to be held against the access log.
 
-    error: "" for an answer below 500 whose inner calls, if it tells of any, went well.
+    error: "" for an answer below 500 whose inner calls, if it tells of any, went well. port: the caller's own.
     """
 
     started_s: float
@@ -20,17 +20,20 @@ class Call:
     error: str
     request_id: str
     body: bytes = b""
+    port: int = 0
 
 
 @dataclass
 class Load:
-    """Runs until `stop` is set. request: gives (method, bytes to send) for call number n of a connection."""
+    """Runs until `stop` is set. request: gives (method, bytes to send) for call number n of a connection. on_lost: told
+    of each call that has no answer in time, while its connection is still open."""
 
     port: int
     connections: int
     request: Callable[[int], tuple[str, str, bytes]]
     timeout_s: float = 15.0
     keep_bodies: bool = False
+    on_lost: Callable[[Call], None] = lambda _: None
     calls: list[Call] = field(default_factory=list)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -57,12 +60,15 @@ class Load:
                 async with asyncio.timeout(self.timeout_s):
                     if streams is None:
                         streams = await asyncio.open_connection("127.0.0.1", self.port)
+                    call.port = streams[1].get_extra_info("sockname")[1]
                     keeps = await self._exchange(*streams, data, call)
                 if not keeps:
                     streams[1].close()
                     streams = None
             except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError) as error:
                 call.error = f"{type(error).__name__}: {error}"
+                if isinstance(error, TimeoutError):
+                    self.on_lost(call)
                 if streams:
                     streams[1].close()
                 streams = None
