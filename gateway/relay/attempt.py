@@ -137,7 +137,7 @@ class Attempt:
 
     def pause(self) -> None:
         """The caller does not take the answer: that is not the upstream's silence."""
-        if self._is_paused:
+        if self._is_paused or self.is_over:
             return
         self._is_paused = True
         if self.upstream is not None:
@@ -145,7 +145,7 @@ class Attempt:
             self.upstream.pause_body()
 
     def resume(self) -> None:
-        if not self._is_paused:
+        if not self._is_paused or self.is_over:
             return
         self._is_paused = False
         if self.upstream is not None:

@@ -13,6 +13,7 @@ from gateway.exchange import NEVER
 from gateway.wire.interfaces import Timer, TimerOwner
 
 TICK_S: Final = 0.01  # a timer is late by at most one tick; the shortest wait we have is a retry's backoff, about 25 ms
+MOST_SPARE: Final = 4_096  # timers that are kept for whoever needs one next
 
 _log = logging.getLogger("gateway.relay")
 
@@ -20,11 +21,25 @@ _log = logging.getLogger("gateway.relay")
 class TimerWheel:
     """now: monotonic seconds at the start. The worker calls `advance` every TICK_S."""
 
-    __slots__ = ("_slots", "_tick")
+    __slots__ = ("_slots", "_spare", "_tick")
 
     def __init__(self, now: float) -> None:
         self._tick = int(now / TICK_S)
         self._slots: dict[int, list[Timer]] = {}
+        self._spare: list[Timer] = []
+
+    def lend(self) -> Timer:
+        """For what ends long before the wheel would look at it, as a call on a connection of many does: a new one each
+        time would lie in the wheel until then."""
+        spare = self._spare
+        return spare.pop() if spare else Timer()
+
+    def take_back(self, timer: Timer) -> None:
+        """One that was lent, once: nobody sets it any more."""
+        timer.due = NEVER
+        timer.owner = None
+        if len(self._spare) < MOST_SPARE:
+            self._spare.append(timer)
 
     def set(self, timer: Timer, owner: TimerOwner, due: float) -> None:
         """due: monotonic seconds; replaces what was set before. `inf` unsets."""

@@ -49,16 +49,17 @@ class Connecting:
         self._opening = opening
         self._preamble = preamble
         self._shelf = endpoint.idle
-        self._timer = Timer()
+        self._timer: Timer | None = None  # who is connected at once needs none
         self._is_over = False
         self._abandon: Callable[[], None] | None = None
 
     def start(self, timeout_s: float) -> None:
         pool = self._pool
-        pool.wheel.set(self._timer, self, pool.now() + timeout_s)
         abandon = pool.connector(self._endpoint, self._connected, self._failed, self._opening, self._preamble)
         if not self._is_over:
             self._abandon = abandon
+            timer = self._timer = Timer()
+            pool.wheel.set(timer, self, pool.now() + timeout_s)
 
     def cancel(self) -> None:
         """Nobody waits any more."""
@@ -91,8 +92,9 @@ class Connecting:
             return False
         self._is_over = True
         self._abandon = None
-        self._timer.due = NEVER
-        self._timer.owner = None
+        if self._timer is not None:
+            self._timer.due = NEVER
+            self._timer.owner = None
         return True
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from gateway.exchange import NEVER, Exchange
-from gateway.wire.interfaces import MAX_INTERIM, SharedUpstream, Timer, Upstream, UpstreamEvents
+from gateway.wire.interfaces import MAX_INTERIM, SharedUpstream, Upstream, UpstreamEvents
 from gateway.wire.multiplexed.answer_reader import AnswerReader
 from gateway.wire.multiplexed.asking import FieldBlocks, request_fields
 from gateway.wire.multiplexed.fields import (
@@ -38,14 +38,14 @@ class StreamUpstream:
     keep_alive_timeout_s: float | None = None
     closes_halves = True  # each of a stream's
     __slots__ = (
-        "_accept", "_events", "_heard", "_idle_timeout_s", "_interims", "_is_fresh", "_is_open", "_is_tunnel",
-        "_is_write_paused", "_method", "_number", "_pool", "_reader", "_shared", "_unread", "closes_at", "endpoint",
+        "_accept", "_events", "_heard", "_idle_timeout_s", "_interims", "_is_closed", "_is_fresh", "_is_open",
+        "_is_tunnel", "_is_write_paused", "_method", "_number", "_pool", "_reader", "_shared", "_unread", "closes_at", "endpoint",
         "requests", "shelf", "takes", "timer",
     )  # fmt: skip
 
     def __init__(self, endpoint: "Endpoint", shared: SharedUpstream, pool: "StreamPool", idle_timeout_s: float) -> None:
         self.endpoint = endpoint
-        self.timer = Timer()
+        self.timer = pool.wheel.lend()
         self.requests = 0
         self.closes_at = NEVER
         self.shelf: list[Upstream] = []
@@ -60,7 +60,7 @@ class StreamUpstream:
         self._method = b""
         self._unread = self._interims = 0
         self._is_fresh = self._is_open = False  # nothing was asked before on its connection; more of it is to be sent
-        self._is_write_paused = False
+        self._is_write_paused = self._is_closed = False
         self._accept = b""  # to the key of a handshake that is under way
         self._is_tunnel = False
 
@@ -150,9 +150,11 @@ class StreamUpstream:
 
     def close(self) -> None:
         """The exchange is over for us."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._events = None
-        self.timer.due = NEVER
-        self.timer.owner = None  # the wheel keeps a timer for as long as an answer might have taken
+        self._pool.wheel.take_back(self.timer)
         self.resume_body()  # the connection's window is of all requests
         if self._is_tunnel:
             self._shared.finish(self._number)
@@ -238,10 +240,11 @@ class StreamUpstream:
 class StreamPool:
     """What makes them of one kind of connection. scheme: `https` by TLS."""
 
-    __slots__ = ("_limits", "_lines", "_shared", "blocks", "scheme")
+    __slots__ = ("_limits", "_lines", "_shared", "blocks", "scheme", "wheel")
 
     def __init__(self, shared: "SharedPool", limits: HeadLimits, lines: "FieldLines", scheme: bytes) -> None:
         self._shared, self._limits, self._lines = shared, limits, lines
+        self.wheel = shared.wheel
         self.scheme = scheme
         self.blocks = FieldBlocks()
 

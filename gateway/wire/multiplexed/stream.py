@@ -22,8 +22,9 @@ LOW_WATER = 16 * 1024
 class Stream:
     """call: None before it begins, and after its answer. is_open: more of the request may come.
 
-    timer: lent to the call. A watch of its own looks at a slow body and at a caller who takes nothing. is_answered: the
-    answer is whole, as far as we are concerned. is_pending: some of it waits for the caller. number: the codec's.
+    timer: the wheel's, lent to the call. A watch of its own looks at a slow body and at a caller who takes nothing.
+    is_answered: the answer is whole, as far as we are concerned. is_pending: some of it waits for the caller. number:
+    the codec's.
     """
 
     __slots__ = (
@@ -47,8 +48,8 @@ class Stream:
         self._body_rate = 0
         self._tunnel: Tunnel | None = None
         self._early: bytearray | None = None  # what came before the upgrade that was asked for
-        self.timer = Timer()
-        self._watch = Timer()
+        self.timer = connection.listener.relay.wheel.lend()
+        self._watch: Timer | None = None  # most streams need none
 
     # What comes from the caller.
 
@@ -110,11 +111,13 @@ class Stream:
     def on_gone(self) -> None:
         """Nobody waits for the answer any more."""
         call, self.call, self._tunnel = self.call, None, None
-        self._watch.due = self.timer.due = NEVER
-        self._watch.owner = self.timer.owner = None
         self.is_pending = self.is_open = self._wants_pause = False
         if call is not None:
             call.on_gone()
+        wheel = self._connection.listener.relay.wheel
+        wheel.take_back(self.timer)
+        if self._watch is not None:
+            wheel.take_back(self._watch)
         self._read_on()  # the connection's window is of all streams
 
     # Downstream.
@@ -256,13 +259,14 @@ class Stream:
             self._resume_service()
             queued = self._connection.codec.queued(self.number)
         if queued:
-            if self._watch.due == NEVER:
+            if self._watch is None or self._watch.due == NEVER:
                 self._unsent = queued
                 self._set_watch(self._connection.listener.limits.write_stall_s)
             return True
         self.is_pending = False
         if self.is_answered:
-            self._watch.due = NEVER
+            if self._watch is not None:
+                self._watch.due = NEVER
             if self.is_open:
                 self.is_open = False
                 self._connection.codec.stop(self.number)
@@ -299,4 +303,7 @@ class Stream:
 
     def _set_watch(self, wait_s: float) -> None:
         listener = self._connection.listener
-        listener.relay.wheel.set(self._watch, self, listener.now() + wait_s)
+        wheel = listener.relay.wheel
+        if self._watch is None:
+            self._watch = wheel.lend()
+        wheel.set(self._watch, self, listener.now() + wait_s)

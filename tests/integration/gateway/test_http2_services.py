@@ -296,3 +296,16 @@ async def test_nothing_is_kept_of_calls_that_are_over() -> None:
 
 def kept() -> int:
     return sum([isinstance(each, Call) for each in gc.get_objects()])
+
+
+async def test_calls_leave_no_timers_behind_however_many_there_were() -> None:
+    """One a call would lie in the wheel for as long as an answer might have taken."""
+    async with Http2Service(lambda at, stream, _: at.answer(stream)).running() as service, shop(service.port) as gateway:
+        assert gateway.relay is not None
+        wheel, filed = gateway.relay.wheel, []
+        async with calling(gateway.port) as caller:
+            for _ in range(3):
+                for _ in range(30):
+                    assert (await caller.answer(caller.get(b"/"))).status == 200
+                filed.append(len(wheel))
+        assert filed[-1] <= filed[0] <= 10, filed

@@ -126,3 +126,26 @@ def test_a_random_course_agrees_with_a_plain_list() -> None:
                 owner.told.clear()
             else:
                 assert due[which] == NEVER or now <= due[which] + 0.1, "told too late"
+
+
+def test_timers_that_are_lent_one_after_another_are_filed_once_and_told_to_the_last_owner() -> None:
+    wheel, first, last = TimerWheel(100.0), Owner(), Owner()
+    for n in range(1_000):
+        timer = wheel.lend()
+        wheel.set(timer, first, 115.0 + n / 1000)
+        wheel.take_back(timer)
+    assert len(wheel) == 1
+    wheel.set(wheel.lend(), last, 117.0)
+    wheel.advance(116.0)
+    wheel.advance(117.02)
+    assert (first.told, last.told) == ([], [117.02])
+
+
+def test_timers_that_are_lent_at_once_are_others_each() -> None:
+    wheel = TimerWheel(100.0)
+    lent = [wheel.lend() for _ in range(10)]
+    assert len(set(map(id, lent))) == 10
+    for timer in lent:
+        wheel.take_back(timer)
+    again = [wheel.lend() for _ in range(10)]
+    assert set(map(id, again)) == set(map(id, lent))
