@@ -8,22 +8,44 @@ from typing import Final
 
 PROTOCOL_ERROR: Final = 0x01
 STREAM_CLOSED: Final = 0x05
-MOST_ENDED: Final = 1_000  # streams that are remembered: frames on older ones nghttp2 ignores
+MOST_ENDED: Final = 1_000  # streams that are remembered, up to twice as many: frames on older ones nghttp2 ignores
 
 _DATA: Final = 0x00
 _HEADERS: Final = 0x01
 _PRIORITY: Final = 0x02
 _RST_STREAM: Final = 0x03
 _WINDOW_UPDATE: Final = 0x08
-_OF_A_HEAD: Final = (_HEADERS, 0x09)  # and CONTINUATION
+_CONTINUATION: Final = 0x09
 _END_STREAM: Final = 0x01
 _END_HEADERS: Final = 0x04
 _HEAD: Final = 9  # bytes
 WINDOW_UPDATE_SIZE: Final = 13  # bytes of a whole one
 _PREFACE: Final = len(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-_NUMBER: Final = 0x7FFF_FFFF
 _MUCH: Final = 1 << 30  # what a window is opened by in one step: less overflows it only after many
 MOST_WINDOW: Final = 0x7FFF_FFFF
+
+
+class Latest:
+    """The numbers that were added last. In two sets, of which the older is let go as a whole: to take the oldest one out
+    of a dict costs a look at all places of those that went before it."""
+
+    __slots__ = ("_before", "_newest")
+
+    def __init__(self) -> None:
+        self._newest: set[int] = set()
+        self._before: set[int] = set()
+
+    def add(self, number: int) -> None:
+        newest = self._newest
+        newest.add(number)
+        if len(newest) >= MOST_ENDED:
+            self._before, self._newest = newest, set()
+
+    def has(self, number: int) -> bool:
+        return number in self._newest or number in self._before
+
+    def __len__(self) -> int:
+        return len(self._newest) + len(self._before)
 
 
 class FrameGuard:
@@ -37,10 +59,10 @@ class FrameGuard:
         self._to_skip = _PREFACE  # bytes of which nothing is looked at
         self._part = b""  # of a frame's head
         self._highest = 0
-        self._ended: dict[int, None] = {}  # by the caller: by END_STREAM or RST_STREAM, the oldest first
+        self._ended = Latest()  # by the caller: by END_STREAM or RST_STREAM
         self.is_in_head = self._ends_head = False
         self.wide: list[tuple[int, int, int]] = []
-        self._skipped: dict[int, None] = {}  # numbers he passed over, which are closed by that
+        self._skipped = Latest()  # numbers he passed over, which are closed by that
 
     def fault(self, data: bytes) -> int:
         """The error that these bytes are, 0: none."""
@@ -61,23 +83,22 @@ class FrameGuard:
             if size - at < _HEAD:
                 self._part = data[at:]
                 return 0
-            length = int.from_bytes(data[at : at + 3], "big")
+            length = data[at] << 16 | data[at + 1] << 8 | data[at + 2]
             kind, flags = data[at + 3], data[at + 4]
-            if kind in _OF_A_HEAD:
+            if kind in (_HEADERS, _CONTINUATION):
                 self.is_in_head, self._ends_head = True, bool(flags & _END_HEADERS)
             if kind <= _RST_STREAM:
-                number = int.from_bytes(data[at + 5 : at + 9], "big") & _NUMBER
+                number = _number(data, at + 5)
                 if kind == _PRIORITY and length == 5:
                     if size - at < _HEAD + 4:
                         self._part = data[at:]
                         return 0
-                    on = int.from_bytes(data[at + 9 : at + 13], "big") & _NUMBER
-                    if number in (0, on):
+                    if number in (0, _number(data, at + _HEAD)):
                         return PROTOCOL_ERROR
                 elif kind != _PRIORITY and (error := self._take(kind, flags, number)):
                     return error
             elif kind == _WINDOW_UPDATE and length == 4 and at >= before and size - at >= WINDOW_UPDATE_SIZE:
-                number, step = (int.from_bytes(data[at + n : at + n + 4], "big") & _NUMBER for n in (5, 9))
+                number, step = _number(data, at + 5), _number(data, at + _HEAD)
                 if step >= _MUCH and 0 < number <= self._highest and not self.is_in_head:
                     self.wide.append((number, step, at - before))
             at += _HEAD
@@ -88,19 +109,18 @@ class FrameGuard:
             if kind == _HEADERS:
                 lowest = self._highest + 2 if self._highest else 1
                 for skipped in range(max(lowest, number - 64), number, 2):
-                    _remember(self._skipped, skipped)
+                    self._skipped.add(skipped)
                 self._highest = number
         elif kind != _RST_STREAM:
-            if number in self._ended:
+            if self._ended.has(number):
                 return STREAM_CLOSED
-            if number in self._skipped:
+            if self._skipped.has(number):
                 return PROTOCOL_ERROR
         if kind == _RST_STREAM or flags & _END_STREAM:
-            _remember(self._ended, number)
+            self._ended.add(number)
         return 0
 
 
-def _remember(numbers: dict[int, None], number: int) -> None:
-    numbers[number] = None
-    if len(numbers) > MOST_ENDED:
-        del numbers[next(iter(numbers))]
+def _number(data: bytes, at: int) -> int:
+    """Of 31 bits."""
+    return (data[at] & 0x7F) << 24 | data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]

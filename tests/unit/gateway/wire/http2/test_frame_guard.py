@@ -63,7 +63,7 @@ def test_it_remembers_only_the_latest() -> None:
         assert guard.fault(frame(HEADERS, stream, b"", END)) == 0
     assert guard.fault(frame(DATA, 1, b"x")) == 0  # nghttp2 ignores it
     assert guard.fault(frame(DATA, 9_999, b"x")) == STREAM_CLOSED
-    assert len(guard._ended) == 1_000
+    assert 1_000 <= len(guard._ended) < 2_000
 
 
 def test_it_knows_whether_a_block_of_fields_has_come_to_its_end() -> None:
