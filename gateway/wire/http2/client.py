@@ -167,21 +167,6 @@ class H2ClientProtocol(asyncio.Protocol):
                 heard.on_fields(event.fields, event.ended, event.first, event.trailers)
             if event.first and (heard is None or heard.takes):
                 self._codec.consumed(event.stream, len(event.first))
-        elif isinstance(event, Interim):
-            heard = self._streams.get(event.stream)
-            if heard is not None:
-                heard.on_interim(event.fields)
-        elif isinstance(event, Body):
-            heard = self._streams.get(event.stream)
-            if heard is not None:
-                self._forget(event.stream, event.ended)
-                heard.on_data(event.data, event.ended)
-            if heard is None or heard.takes:
-                self._codec.consumed(event.stream, len(event.data))
-        elif isinstance(event, Trailers):
-            heard = self._streams.pop(event.stream, None)
-            if heard is not None:
-                heard.on_trailers(event.fields)
         elif isinstance(event, Ended):
             self._lingering.discard(event.stream)
             heard = self._streams.pop(event.stream, None)
@@ -193,6 +178,21 @@ class H2ClientProtocol(asyncio.Protocol):
                 heard.on_lost("upstream_protocol", "the upstream ended the stream without a whole answer")
             else:
                 heard.on_lost("reset", f"the upstream reset the stream (error {event.error})")
+        elif isinstance(event, Body):
+            heard = self._streams.get(event.stream)
+            if heard is not None:
+                self._forget(event.stream, event.ended)
+                heard.on_data(event.data, event.ended)
+            if heard is None or heard.takes:
+                self._codec.consumed(event.stream, len(event.data))
+        elif isinstance(event, Trailers):
+            heard = self._streams.pop(event.stream, None)
+            if heard is not None:
+                heard.on_trailers(event.fields)
+        elif isinstance(event, Interim):
+            heard = self._streams.get(event.stream)
+            if heard is not None:
+                heard.on_interim(event.fields)
         elif isinstance(event, Allowing):
             if event.streams is not None:
                 self.most_streams = max(event.streams, 1)  # for a moment it may want none

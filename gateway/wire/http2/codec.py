@@ -29,6 +29,12 @@ FLOW_CONTROL_ERROR: Final = 0x03
 CANCEL: Final = 0x08
 CONNECT_ERROR: Final = 0x0A
 ENHANCE_YOUR_CALM: Final = 0x0B
+# What calls are told by: compared by identity, which no module is asked for.
+_REQUEST: Final = ngh2.RequestReceived
+_RESPONSE: Final = ngh2.ResponseReceived
+_DATA: Final = ngh2.DataReceived
+_TRAILERS: Final = ngh2.TrailersReceived
+_CLOSED: Final = ngh2.StreamClosed
 _WINDOW: Final = 65_535  # where the other side says no other one
 _WORDS: Final = 4 * 1024  # bytes that are made ahead of their turn, and of how many that wait no more are
 _MOST_WORDS: Final = 16 * 1024
@@ -146,8 +152,9 @@ class H2Codec:
         out, self._out = self._out, b""
         if out:
             return out
+        connection = self._connection
         try:
-            return self._connection.data_to_send(most)
+            return connection.data_to_send(most) if connection.want_write else b""
         except ngh2.NGH2Error:
             return b""
 
@@ -198,47 +205,46 @@ def _read_all(heard: list[ngh2.Event]) -> list[Event]:
     """Raises H2Fault. What came of a message with its head is told with it, whatever came of others in between: small
     messages are one event."""
     read: list[Event] = []
-    begun: dict[int, int] = {}  # places of heads, by their streams, of which more may be told
+    begun: dict[int, Request | Head] = {}  # by their streams, of which more may be told
     for one in heard:
-        if isinstance(one, ngh2.DataReceived):
-            at = begun.pop(one.stream_id, -1)
-            if at >= 0 and one.data:  # else it would read as one without a body, if it came in one piece
-                head = read[at]
-                if isinstance(head, Request):
-                    read[at] = Request(head.stream, head.fields, one.end_stream, one.data)
-                    continue
-                if isinstance(head, Head):
-                    read[at] = Head(head.stream, head.fields, one.end_stream, one.data)
-                    if not one.end_stream:
-                        begun[head.stream] = ~at
-                    continue
-            read.append(Body(one.stream_id, one.data, one.end_stream))
-        elif isinstance(one, ngh2.TrailersReceived):
-            at = begun.pop(one.stream_id, 0)
-            answer = read[~at] if at < 0 else None
-            if isinstance(answer, Head):
-                read[~at] = Head(answer.stream, answer.fields, True, answer.first, one.headers)
+        if type(one) is _DATA:
+            stream, data, ended = one.stream_id, one.data, one.end_stream
+            head = begun.pop(stream, None)
+            if head is None or head.first or not data:  # no data: it would read as none, if it came in one piece
+                read.append(Body(stream, data, ended))
+                continue
+            head.first, head.ended = data, ended
+            if isinstance(head, Head) and not ended:
+                begun[stream] = head  # for its trailers
+        elif type(one) is _CLOSED:
+            read.append(Ended(one.stream_id, one.error_code))
+        elif type(one) is _REQUEST:
+            request = Request(one.stream_id, one.headers, one.end_stream)
+            if not request.ended:
+                begun[request.stream] = request
+            read.append(request)
+        elif type(one) is _RESPONSE:
+            answer = Head(one.stream_id, one.headers, one.end_stream)
+            if not answer.ended:
+                begun[answer.stream] = answer
+            read.append(answer)
+        elif type(one) is _TRAILERS:
+            head = begun.pop(one.stream_id, None)
+            if isinstance(head, Head) and head.first:
+                head.trailers, head.ended = one.headers, True
             else:
                 read.append(Trailers(one.stream_id, one.headers))
         else:
-            event = _read(one)
+            event = _read_rare(one)
             if event is not None:
-                if isinstance(event, Request | Head) and not event.ended:
-                    begun[event.stream] = len(read)
                 read.append(event)
     return read
 
 
-def _read(event: ngh2.Event) -> Event | None:
-    """None: it is nobody's here. Raises H2Fault."""
-    if isinstance(event, ngh2.RequestReceived):
-        return Request(event.stream_id, event.headers, event.end_stream)
+def _read_rare(event: ngh2.Event) -> Event | None:
+    """Of what is not told in each call. None: it is nobody's here. Raises H2Fault."""
     if isinstance(event, ngh2.InformationalResponseReceived):
         return Interim(event.stream_id, event.headers)
-    if isinstance(event, ngh2.ResponseReceived):
-        return Head(event.stream_id, event.headers, event.end_stream)
-    if isinstance(event, ngh2.StreamClosed):
-        return Ended(event.stream_id, event.error_code)
     if isinstance(event, ngh2.GoAwayReceived):
         return Leaving(event.last_stream_id, event.error_code)
     if isinstance(event, ngh2.SettingsReceived):

@@ -26,8 +26,8 @@ MOST_WINDOW: Final = 0x7FFF_FFFF
 
 
 class Latest:
-    """The numbers that were added last. In two sets, of which the older is let go as a whole: to take the oldest one out
-    of a dict costs a look at all places of those that went before it."""
+    """The numbers that were added last. In two sets, of which the older is let go as a whole: to take the oldest one
+    out of a dict costs a look at all places of those that went before it."""
 
     __slots__ = ("_before", "_newest")
 

@@ -39,8 +39,8 @@ class StreamUpstream:
     closes_halves = True  # each of a stream's
     __slots__ = (
         "_accept", "_events", "_heard", "_idle_timeout_s", "_interims", "_is_closed", "_is_fresh", "_is_open",
-        "_is_tunnel", "_is_write_paused", "_method", "_number", "_pool", "_reader", "_shared", "_unread", "closes_at", "endpoint",
-        "requests", "shelf", "takes", "timer",
+        "_is_tunnel", "_is_write_paused", "_method", "_number", "_pool", "_reader", "_shared", "_unread", "closes_at",
+        "endpoint", "requests", "shelf", "takes", "timer",
     )  # fmt: skip
 
     def __init__(self, endpoint: "Endpoint", shared: SharedUpstream, pool: "StreamPool", idle_timeout_s: float) -> None:

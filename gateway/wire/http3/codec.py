@@ -370,7 +370,8 @@ def _ended(number: int, heard: list[Event], trailers: Fields | None) -> list[Eve
         return [*heard, Trailers(number, trailers or ())]
     last = heard[-1]
     assert isinstance(last, Request | Body)
-    return [*heard[:-1], last._replace(ended=True)]
+    last.ended = True
+    return heard
 
 
 def _check_settings(payload: bytes) -> None:

@@ -1,7 +1,7 @@
 """What a connection that carries many calls hears of them, whatever the version of HTTP that brought it."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 Fields = Sequence[tuple[bytes, bytes]]
 """Names in lower case, those with a colon first."""
@@ -13,67 +13,77 @@ MAX_FIELD_SECTION: Final = 64 * 1024
 RESETS: Final = (200, 33)
 
 
-class Request(NamedTuple):
+class Request:
     """The head of a request. first: the beginning of its body, as far as it came with it. ended: the message is whole
     with these."""
 
-    stream: int
-    fields: Fields
-    ended: bool
-    first: bytes = b""
+    __slots__ = ("ended", "fields", "first", "stream")
+
+    def __init__(self, stream: int, fields: Fields, ended: bool, first: bytes = b"") -> None:
+        self.stream, self.fields, self.ended, self.first = stream, fields, ended, first
 
 
-class Interim(NamedTuple):
+class Interim:
     """An answer of 1xx."""
 
-    stream: int
-    fields: Fields
+    __slots__ = ("fields", "stream")
+
+    def __init__(self, stream: int, fields: Fields) -> None:
+        self.stream, self.fields = stream, fields
 
 
-class Head(NamedTuple):
+class Head:
     """The final head of an answer. first, trailers: of its body, and behind it, as far as they came with it. ended: the
     message is whole with these."""
 
-    stream: int
-    fields: Fields
-    ended: bool
-    first: bytes = b""
-    trailers: Fields = ()
+    __slots__ = ("ended", "fields", "first", "stream", "trailers")
+
+    def __init__(self, stream: int, fields: Fields, ended: bool, first: bytes = b"", trailers: Fields = ()) -> None:
+        self.stream, self.fields, self.ended, self.first, self.trailers = stream, fields, ended, first, trailers
 
 
-class Body(NamedTuple):
-    stream: int
-    data: bytes
-    ended: bool
+class Body:
+    __slots__ = ("data", "ended", "stream")
+
+    def __init__(self, stream: int, data: bytes, ended: bool) -> None:
+        self.stream, self.data, self.ended = stream, data, ended
 
 
-class Trailers(NamedTuple):
+class Trailers:
     """The message is whole with them."""
 
-    stream: int
-    fields: Fields
+    __slots__ = ("fields", "stream")
+
+    def __init__(self, stream: int, fields: Fields) -> None:
+        self.stream, self.fields = stream, fields
 
 
-class Ended(NamedTuple):
+class Ended:
     """Nothing more comes on this stream, or goes. error: NO_ERROR where both sides ended it."""
 
-    stream: int
-    error: int
+    __slots__ = ("error", "stream")
+
+    def __init__(self, stream: int, error: int) -> None:
+        self.stream, self.error = stream, error
 
 
-class Leaving(NamedTuple):
+class Leaving:
     """GOAWAY: the other side begins nothing new; streams above `last` it has not looked at."""
 
-    last: int
-    error: int
+    __slots__ = ("error", "last")
+
+    def __init__(self, last: int, error: int) -> None:
+        self.last, self.error = last, error
 
 
-class Allowing(NamedTuple):
+class Allowing:
     """What the other side's settings say. streams: how many requests at once it takes from now on, None: as before.
     connects: it takes extended CONNECT, too (RFC 8441 §3)."""
 
-    streams: int | None
-    connects: bool
+    __slots__ = ("connects", "streams")
+
+    def __init__(self, streams: int | None, connects: bool) -> None:
+        self.streams, self.connects = streams, connects
 
 
 Event = Allowing | Request | Interim | Head | Body | Trailers | Ended | Leaving

@@ -300,7 +300,8 @@ def kept() -> int:
 
 async def test_calls_leave_no_timers_behind_however_many_there_were() -> None:
     """One a call would lie in the wheel for as long as an answer might have taken."""
-    async with Http2Service(lambda at, stream, _: at.answer(stream)).running() as service, shop(service.port) as gateway:
+    answering = Http2Service(lambda on, stream, _: on.answer(stream))
+    async with answering.running() as service, shop(service.port) as gateway:
         assert gateway.relay is not None
         wheel, filed = gateway.relay.wheel, []
         async with calling(gateway.port) as caller:

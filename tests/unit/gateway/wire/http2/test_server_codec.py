@@ -8,6 +8,7 @@ import pytest
 from gateway.wire.http2.codec import H2Fault
 from gateway.wire.http2.server_codec import ServerCodec
 from gateway.wire.multiplexed.messages import Allowing, Ended, Event, Request, Trailers
+from tests.parts.told import told
 
 GET = [(b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"a"), (b":path", b"/")]
 POST = [(b":method", b"POST"), *GET[1:]]
@@ -39,15 +40,15 @@ def test_a_call_goes_through_whole() -> None:
     pair.caller.send_headers(1, POST)
     pair.caller.send_data(1, b"books")
     pair.caller.send_headers(1, [(b"x-sum", b"5")], end_stream=True)
-    assert [event for event in pair.turn() if not isinstance(event, Allowing)] == [
+    assert told(*(event for event in pair.turn() if not isinstance(event, Allowing))) == told(
         Request(1, tuple(POST), False, b"books"),
         Trailers(1, ((b"x-sum", b"5"),)),
-    ]
+    )
     pair.codec.inform(1, [(b":status", b"103"), (b"link", b"</a>")])
     pair.codec.answer(1, [(b":status", b"200")], ended=False)
     pair.codec.send(1, b"hello", ended=False)
     pair.codec.trail(1, [(b"grpc-status", b"0")])
-    assert pair.turn() == [Ended(1, 0)]
+    assert told(*pair.turn()) == told(Ended(1, 0))
     kinds = [type(event).__name__ for event in pair.heard if getattr(event, "stream_id", None) == 1]
     assert kinds == [
         "InformationalResponseReceived", "ResponseReceived", "DataReceived", "TrailersReceived", "StreamEnded",
@@ -76,7 +77,7 @@ def test_what_a_caller_does_not_take_waits_and_is_counted() -> None:
     assert pair.codec.queued(1) == 100_000 - 65_535
     pair.caller.increment_flow_control_window(100_000, 1)
     pair.caller.increment_flow_control_window(100_000)
-    assert pair.turn() == [Ended(1, 0)]
+    assert told(*pair.turn()) == told(Ended(1, 0))
     assert pair.codec.queued(1) == 0
 
 
@@ -85,7 +86,7 @@ def test_what_is_done_to_a_stream_that_is_over_does_nothing() -> None:
     pair.caller.send_headers(1, GET, end_stream=True)
     pair.turn()
     pair.caller.reset_stream(1, 8)
-    assert pair.turn() == [Ended(1, 8)]
+    assert told(*pair.turn()) == told(Ended(1, 8))
     codec = pair.codec
     codec.answer(1, [(b":status", b"200")], ended=False)
     codec.inform(1, [(b":status", b"100")])

@@ -19,6 +19,7 @@ from gateway.wire.multiplexed.fields import request_text
 from gateway.wire.multiplexed.messages import Body, Ended, Event, Fields, Leaving, Request, Trailers
 from meshway.http1.field_lines import request_lines
 from meshway.http1.head import HeadError, HeadLimits, RequestReader
+from tests.parts.told import told
 from tests.unit.gateway.wire.http2.test_request_fuzz import NAMES, VALUES
 
 GET = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]
@@ -109,15 +110,15 @@ def headers(fields: Fields) -> bytes:
 def test_a_call_goes_through_whole() -> None:
     on = Bench()
     body, trailers = encode_frame(DATA, b"books"), headers([(b"x-sum", b"5")])
-    assert on.take(headers(POST)) == [Request(0, tuple(POST), False)]
-    assert on.take(body + trailers) == [Body(0, b"books", False)]
-    assert on.take(b"", ended=True) == [Trailers(0, ((b"x-sum", b"5"),))]
+    assert told(*on.take(headers(POST))) == told(Request(0, tuple(POST), False))
+    assert told(*on.take(body + trailers)) == told(Body(0, b"books", False))
+    assert told(*on.take(b"", ended=True)) == told(Trailers(0, ((b"x-sum", b"5"),)))
     on.codec.inform(0, [(b":status", b"103"), (b"link", b"</a>")])
     on.codec.answer(0, [(b":status", b"200")], ended=False)
     on.codec.send(0, b"hello", ended=False)
     assert list(on.codec.heard()) == []
     on.codec.trail(0, [(b"grpc-status", b"0")])
-    assert list(on.codec.heard()) == [Ended(0, 0)]
+    assert told(*on.codec.heard()) == told(Ended(0, 0))
     read = on.caller_reads(0)
     assert [type(each) for each in read] == [HeadersReceived, HeadersReceived, DataReceived, HeadersReceived]
     assert read[2].data == b"hello"
@@ -139,7 +140,7 @@ def test_an_answer_before_the_end_of_a_request_stops_it_and_what_still_comes_is_
     assert list(on.codec.heard()) == []
     on.codec.stop(0)
     assert on.quic.stopped == {0: frames.NO_ERROR}
-    assert list(on.codec.heard()) == [Ended(0, 0)]
+    assert told(*on.codec.heard()) == told(Ended(0, 0))
     credited = on.quic.credited[0]
     assert on.take(encode_frame(DATA, b"late")) == []
     assert on.quic.credited[0] == credited + 6
@@ -157,7 +158,7 @@ def test_an_answer_that_is_on_its_way_outlives_the_request_that_was_stopped() ->
     assert list(on.codec.heard()) == []
     assert on.quic.given_up == {}
     on.quic.are_sent = True
-    assert list(on.codec.heard()) == [Ended(0, 0)]
+    assert told(*on.codec.heard()) == told(Ended(0, 0))
 
 
 def test_a_caller_who_wants_no_answer_after_his_request_was_stopped_is_rid_of_it() -> None:
@@ -165,7 +166,7 @@ def test_a_caller_who_wants_no_answer_after_his_request_was_stopped_is_rid_of_it
     on.take(headers(POST))
     on.codec.answer(0, [(b":status", b"413")], ended=True)
     on.codec.stop(0)
-    assert on.codec.receive(StopSendingReceived(9, 0)) == [Ended(0, 9)]
+    assert told(*on.codec.receive(StopSendingReceived(9, 0))) == told(Ended(0, 9))
     assert on.quic.given_up == {0: frames.REQUEST_CANCELLED}
     assert on.codec.receive(StreamReset(error_code=9, stream_id=0)) == []
 
@@ -174,7 +175,7 @@ def test_a_caller_who_wants_no_answer_after_his_request_was_stopped_is_rid_of_it
 def test_a_request_that_is_given_up_is_over_both_ways(event: QuicEvent) -> None:
     on = Bench()
     on.take(headers(POST))
-    assert on.codec.receive(event) == [Ended(0, 9)]
+    assert told(*on.codec.receive(event)) == told(Ended(0, 9))
     assert on.quic.given_up == {0: frames.REQUEST_CANCELLED}
     on.codec.answer(0, [(b":status", b"200")], ended=True)
     assert 0 not in on.quic.sent
@@ -193,7 +194,7 @@ def test_the_oldest_request_whose_head_is_not_whole_is_known() -> None:
 
 def test_a_stream_that_was_reset_before_it_began_counts_as_one() -> None:
     on = Bench()
-    assert on.codec.receive(StreamReset(error_code=9, stream_id=0)) == [Ended(0, frames.REQUEST_INCOMPLETE)]
+    assert told(*on.codec.receive(StreamReset(error_code=9, stream_id=0))) == told(Ended(0, frames.REQUEST_INCOMPLETE))
     assert on.codec.receive(StopSendingReceived(9, 4)) == []  # of one that is over, perhaps
 
 
@@ -201,7 +202,7 @@ def test_a_request_whose_answer_was_not_wanted_before_it_began_is_none() -> None
     on = Bench()
     on.quic.given_up[0] = frames.REQUEST_CANCELLED  # as QUIC itself answers the word to stop
     assert on.codec.receive(StopSendingReceived(error_code=frames.REQUEST_CANCELLED, stream_id=0)) == []
-    assert on.take(headers(GET)) == [Ended(0, frames.REQUEST_INCOMPLETE)]
+    assert told(*on.take(headers(GET))) == told(Ended(0, frames.REQUEST_INCOMPLETE))
     assert on.take(b"x") == []
     assert on.take(b"", ended=True) == []
     assert on.quic.credited[0] == len(headers(GET)) + 1
@@ -211,18 +212,18 @@ def test_after_the_last_word_nothing_new_is_taken_and_what_was_is() -> None:
     on = Bench()
     on.take(headers(POST))
     on.codec.announce_leave()
-    assert on.take(headers(GET), ended=True, stream=4) == [Request(4, tuple(GET), True)]
+    assert told(*on.take(headers(GET), ended=True, stream=4)) == told(Request(4, tuple(GET), True))
     on.codec.leave()
     assert on.take(headers(GET), ended=True, stream=8) == []
     assert on.quic.given_up == {8: frames.REQUEST_REJECTED}
-    assert on.take(encode_frame(DATA, b"x"), ended=True) == [Body(0, b"x", True)]
+    assert told(*on.take(encode_frame(DATA, b"x"), ended=True)) == told(Body(0, b"x", True))
     assert on.quic.sent[3][0].endswith(encode_frame(frames.GOAWAY, b"\x08"))
 
 
 def test_who_says_goodbye_leaves() -> None:
     on = Bench()
     assert on.take(CONTROL, stream=2) == []
-    assert on.take(encode_frame(frames.GOAWAY, b"\x00"), stream=2) == [Leaving(0, 0)]
+    assert told(*on.take(encode_frame(frames.GOAWAY, b"\x00"), stream=2)) == told(Leaving(0, 0))
 
 
 def test_streams_that_end_before_they_say_what_they_are_leave_nothing_behind() -> None:
