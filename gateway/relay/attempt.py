@@ -65,10 +65,15 @@ class Attempt:
         if endpoint.idle and not fresh:
             self._send(endpoint.idle.pop(), now)
             return
+        opening, preamble = self._cluster.opening_of(endpoint), b""
+        if opening.sharing is not None:
+            beside = self._pool.beside(endpoint, opening, now)
+            if beside is not None:
+                self._send(beside, now)
+                return
         if self._cluster.connections is not None:
             self._cluster.connections.make_room()
         timeout_s = min(self._cluster.connect_timeout_s, self._deadline - now)
-        opening, preamble = self._cluster.opening_of(endpoint), b""
         if opening.proxy_protocol:
             call = self._call
             preamble = proxy_head(opening.proxy_protocol, *ends_of(call.exchange, call.downstream))

@@ -5,6 +5,7 @@ detection, Alerts and Rollouts take UNAVAILABLE for the failure that 503 is. Wha
 failure: to ask for a method that there is not, and to leave less time than the answer takes.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from gateway.exchange import Exchange
@@ -18,12 +19,13 @@ PUSHBACK: Final = b"grpc-retry-pushback-ms"
 _NOT_THERE: Final = 404
 _CALLERS_TIME: Final = 408
 _MOST_DIGITS: Final = 8
+_KEPT: Final = 64  # blocks
 
 
 def judge(block: bytes, exchange: Exchange, cluster: Cluster, status: int) -> int:
     """block: the trailers, or the head of an answer without a message. status: of HTTP, which holds where the answer is
     none of gRPC. cluster: whose answers it is counted among."""
-    code = read_code(find(block, b"grpc-status"))
+    code = _code_in(block)
     if code < 0:
         return status
     cluster.count_code(code)
@@ -33,6 +35,12 @@ def judge(block: bytes, exchange: Exchange, cluster: Cluster, status: int) -> in
     if code == DEADLINE_EXCEEDED and find(exchange.block, b"grpc-timeout") is not None:
         return _CALLERS_TIME
     return http_status(code)
+
+
+@lru_cache(maxsize=_KEPT)
+def _code_in(block: bytes) -> int:
+    """Most answers end alike, and the block with them is then the same object."""
+    return read_code(find(block, b"grpc-status"))
 
 
 def pushback_s(head: ResponseHead) -> float | None:

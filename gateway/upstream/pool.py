@@ -27,6 +27,10 @@ Connector = Callable[
 KEEP_ALIVE_MARGIN_S: Final = 1.0
 
 
+# A request on an open connection that many share, or None: whoever wants one has to wait. Told is the time, too.
+Beside = Callable[["Endpoint", OpeningSettings, float], Upstream | None]
+
+
 class Waiter(Protocol):
     """Who waits for a connection."""
 
@@ -99,14 +103,21 @@ class Connecting:
 
 
 class Pool:
-    """One a worker. now: monotonic seconds."""
+    """One a worker. now: monotonic seconds. beside: None where no connection is shared."""
 
-    __slots__ = ("connector", "now", "wheel")
+    __slots__ = ("_beside", "connector", "now", "wheel")
 
-    def __init__(self, connector: Connector, wheel: "TimerWheel", now: Callable[[], float]) -> None:
+    def __init__(
+        self, connector: Connector, wheel: "TimerWheel", now: Callable[[], float], beside: Beside | None = None
+    ) -> None:
         self.connector = connector
         self.wheel = wheel
         self.now = now
+        self._beside = beside
+
+    def beside(self, endpoint: "Endpoint", opening: OpeningSettings, now: float) -> Upstream | None:
+        """For an attempt where `opening.sharing` is said: what `connect` would give it at once, None: nothing."""
+        return self._beside(endpoint, opening, now) if self._beside is not None else None
 
     def connect(
         self,

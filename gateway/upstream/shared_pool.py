@@ -62,7 +62,7 @@ class SharedConnection:
 
     def is_usable(self, opening: OpeningSettings, now: float, max_requests: int) -> bool:
         """For one request more; while it is being opened nobody knows better. max_requests: 0 = any number."""
-        if self.opening != opening:
+        if self.opening is not opening and self.opening != opening:
             return False
         upstream = self.upstream
         if upstream is None:
@@ -155,6 +155,18 @@ class SharedPool:
         shared.waiting[joining] = None
         shared.open(timeout_s)
         return joining
+
+    def open_one(
+        self, endpoint: "Endpoint", opening: OpeningSettings, max_requests: int, max_streams: int, now: float
+    ) -> SharedUpstream | None:
+        """As `join`, where the first connection is open, as it is wanted, and has room, as mostly; None: `join` knows
+        more."""
+        for shared in endpoint.shared:
+            if not shared.is_usable(opening, now, max_requests):
+                return None
+            if shared.upstream is not None and shared.has_room(max_streams):
+                return shared.upstream
+        return None
 
     def rest(self, upstream: SharedUpstream, idle_timeout_s: float) -> None:
         """After a request: where it was the last one, the connection is kept for so long."""

@@ -11,7 +11,7 @@ from gateway.upstream.pool import Pool
 from gateway.upstream.shared_pool import SharedPool
 from gateway.wire.http1.client import IDENTIFYING, make_connector
 from gateway.wire.http2.client import make_shared_connector
-from gateway.wire.http2.upstream import speaking
+from gateway.wire.http2.upstream import Speaking
 from gateway.wire.upstream_tls import UpstreamContexts
 from meshway.certificates import Pair
 from meshway.http1.field_lines import response_lines
@@ -32,10 +32,10 @@ class Connecting:
     ) -> None:
         contexts = self.contexts = UpstreamContexts(secrets, trust, identity)
         self.shared_pool = SharedPool(make_shared_connector(loop, contexts=contexts), wheel, now)
-        connector = speaking(
+        speaking = Speaking(
             make_connector(loop, contexts=contexts), self.shared_pool, HeadLimits(), response_lines(drop=IDENTIFYING)
         )
-        self.pool = Pool(connector, wheel, now)
+        self.pool = Pool(speaking.connect, wheel, now, speaking.beside)
 
     def retire(self, endpoint: Endpoint) -> None:
         """It is gone, or is to be connected to otherwise."""

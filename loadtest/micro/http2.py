@@ -34,7 +34,7 @@ from gateway.wire.http2.client import H2ClientProtocol
 from gateway.wire.http2.codec import ClientCodec
 from gateway.wire.http2.server import Http2Connection
 from gateway.wire.http2.server_codec import ServerCodec
-from gateway.wire.http2.upstream import speaking
+from gateway.wire.http2.upstream import Speaking
 from gateway.wire.listener_context import ListenerContext, StreamLimits
 from gateway.wire.multiplexed.messages import Body, Fields, Request
 from loadtest.micro.relay import ANSWER, Transport, changes_of, connected, refuse
@@ -146,7 +146,8 @@ class Gateway:
         log = AccessLog("", 1 << 20, lambda _: None)
         self._finisher = Finisher(counters, log)
         lines = response_lines(drop=IDENTIFYING)
-        pool = Pool(speaking(refuse, SharedPool(self._connect, wheel, now), HeadLimits(), lines), wheel, now)
+        speaking = Speaking(refuse, SharedPool(self._connect, wheel, now), HeadLimits(), lines)
+        pool = Pool(speaking.connect, wheel, now, speaking.beside)
         relay = Relay(TablesHolder(compiler.tables), pool, wheel, now, self._finisher.finish)
         self._context = ListenerContext(EDGE, relay, b"meshway-micro")
         self._service: H2ClientProtocol | None = None

@@ -35,7 +35,7 @@ from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.http2.client import make_shared_connector
 from gateway.wire.http2.codec import CONNECTION_WINDOW
 from gateway.wire.http2.server import Http2Connection
-from gateway.wire.http2.upstream import speaking
+from gateway.wire.http2.upstream import Speaking
 from gateway.wire.listener_context import ConnectionLimits, ListenerContext
 from gateway.wire.opening import Opener
 from gateway.wire.proxied import before_handshake, caller_protocol
@@ -197,7 +197,8 @@ async def compiled_gateway(
     outside = OutsideHosts(now, lookup)
     shared_pool = SharedPool(make_shared_connector(loop, contexts=contexts, outside=outside, window=window), wheel, now)
     own = make_connector(loop, contexts=contexts, outside=outside)
-    pool = Pool(speaking(own, shared_pool, HeadLimits(), response_lines(drop=IDENTIFYING)), wheel, now)
+    speaking = Speaking(own, shared_pool, HeadLimits(), response_lines(drop=IDENTIFYING))
+    pool = Pool(speaking.connect, wheel, now, speaking.beside)
 
     def retire(endpoint: Endpoint) -> None:
         pool.close_idle(endpoint)

@@ -7,13 +7,7 @@ from gateway.exchange import NEVER, Exchange
 from gateway.wire.interfaces import MAX_INTERIM, SharedUpstream, Upstream, UpstreamEvents
 from gateway.wire.multiplexed.answer_reader import AnswerReader
 from gateway.wire.multiplexed.asking import FieldBlocks, request_fields
-from gateway.wire.multiplexed.fields import (
-    answer_trailers,
-    connect_fields,
-    switching_text,
-    trailer_fields,
-    with_attempts,
-)
+from gateway.wire.multiplexed.fields import connect_fields, switching_text, trailer_fields, with_attempts
 from gateway.wire.multiplexed.messages import Fields
 from gateway.wire.websocket.handshake import KEY, accept_of
 from meshway.http1.fields import find
@@ -188,7 +182,7 @@ class StreamUpstream:
             return
         try:
             head = self._reader.read(fields, self._method, ended=ended and not first)
-            ends = answer_trailers(trailers) if trailers else b""
+            ends = self._reader.read_trailers(trailers) if trailers else b""
         except HeadError as error:
             self._fail("upstream_protocol", error.detail)
             return
@@ -212,7 +206,7 @@ class StreamUpstream:
         if events is None:
             return
         try:
-            trailers = answer_trailers(fields)
+            trailers = self._reader.read_trailers(fields)
         except HeadError as error:
             self._fail("upstream_protocol", error.detail)
             return
@@ -254,6 +248,12 @@ class StreamPool:
     def rest(self, shared: SharedUpstream, idle_timeout_s: float) -> None:
         self._shared.rest(shared, idle_timeout_s)
 
+    def beside(
+        self, endpoint: "Endpoint", opening: "OpeningSettings", sharing: "SharingSettings", now: float
+    ) -> Upstream | None:
+        shared = self._shared.open_one(endpoint, opening, sharing.max_requests, sharing.max_streams, now)
+        return None if shared is None else StreamUpstream(endpoint, shared, self, sharing.idle_timeout_s)
+
     def connect(
         self,
         endpoint: "Endpoint",
@@ -286,21 +286,33 @@ def _nothing() -> None:
     """There is nothing to give up."""
 
 
-def speaking(own: "Connector", shared: "SharedPool", limits: HeadLimits, lines: "FieldLines") -> "Connector":
+class Speaking:
     """Connections as each cluster is spoken to. own: makes those of one exchange at a time, by HTTP/1.1."""
-    plain, secured = (StreamPool(shared, limits, lines, scheme) for scheme in (b"http", b"https"))
+
+    __slots__ = ("_own", "_plain", "_secured")
+
+    def __init__(self, own: "Connector", shared: "SharedPool", limits: HeadLimits, lines: "FieldLines") -> None:
+        self._own = own
+        self._plain = StreamPool(shared, limits, lines, b"http")
+        self._secured = StreamPool(shared, limits, lines, b"https")
 
     def connect(
+        self,
         endpoint: "Endpoint",
         on_connected: Callable[[Upstream], None],
         on_failed: Callable[[str], None],
         opening: "OpeningSettings",
         preamble: bytes,
     ) -> Callable[[], None]:
+        """A `Connector`."""
         sharing = opening.sharing
         if sharing is not None:
-            pool = plain if opening.tls is None else secured
+            pool = self._plain if opening.tls is None else self._secured
             return pool.connect(endpoint, on_connected, on_failed, opening, sharing)
-        return own(endpoint, on_connected, on_failed, opening, preamble)
+        return self._own(endpoint, on_connected, on_failed, opening, preamble)
 
-    return connect
+    def beside(self, endpoint: "Endpoint", opening: "OpeningSettings", now: float) -> Upstream | None:
+        """A `Beside`."""
+        sharing = opening.sharing
+        assert sharing is not None
+        return (self._plain if opening.tls is None else self._secured).beside(endpoint, opening, sharing, now)

@@ -1,7 +1,7 @@
-"""Reads the heads of a service's answers, as a connection of many calls tells them: the same fields again are the same
-head, without a look at what they say."""
+"""Reads the heads of a service's answers, and what stands behind them, as a connection of many calls tells them: the
+same fields again are the same head, without a look at what they say."""
 
-from gateway.wire.multiplexed.fields import answer_text
+from gateway.wire.multiplexed.fields import answer_text, answer_trailers
 from gateway.wire.multiplexed.messages import Fields
 from meshway.http1.block_memo import MAX_REMEMBERED
 from meshway.http1.field_lines import FieldLines
@@ -12,7 +12,7 @@ from meshway.http1.message import ResponseHead
 class AnswerReader:
     """Of one connection. lines: as of a ResponseReader."""
 
-    __slots__ = ("_ended", "_fields", "_head", "_method", "_reader")
+    __slots__ = ("_ended", "_fields", "_head", "_method", "_reader", "_trailers", "_trailing")
 
     def __init__(self, limits: HeadLimits, lines: FieldLines) -> None:
         self._reader = ResponseReader(limits, lines=lines)
@@ -20,6 +20,8 @@ class AnswerReader:
         self._method = b""
         self._ended = False
         self._head: ResponseHead | None = None  # of these fields
+        self._trailers: Fields = ()
+        self._trailing = b""  # the block of those
 
     def read(self, fields: Fields, method: bytes, *, ended: bool) -> ResponseHead:
         """As `answer_text` and ResponseReader.read. Raises HeadError."""
@@ -30,6 +32,15 @@ class AnswerReader:
         if head.head_size <= MAX_REMEMBERED:
             self._head, self._fields, self._method, self._ended = head, fields, method, ended
         return head
+
+    def read_trailers(self, fields: Fields) -> bytes:
+        """As `answer_trailers`: most calls of gRPC end alike. Raises HeadError."""
+        if fields == self._trailers:
+            return self._trailing
+        block = answer_trailers(fields)
+        if len(block) <= MAX_REMEMBERED:
+            self._trailers, self._trailing = fields, block
+        return block
 
     def read_text(self, text: bytes, method: bytes) -> ResponseHead:
         """text: of a whole head. Raises HeadError."""

@@ -18,7 +18,7 @@ from gateway.wire.entrance import Entrance
 from gateway.wire.interfaces import Address, Downstream, Timer
 from gateway.wire.listener_context import VOID, ListenerContext, StreamLimits
 from gateway.wire.multiplexed.connect_stream import ConnectStream
-from gateway.wire.multiplexed.fields import trailer_block
+from gateway.wire.multiplexed.fields import trailer_block, trailer_fields
 from gateway.wire.multiplexed.grpc_reply import is_grpc
 from gateway.wire.multiplexed.messages import RESETS, Body, Ended, Event, Fields, Leaving, Request, Trailers
 from gateway.wire.multiplexed.request_reader import FieldsReader
@@ -79,7 +79,8 @@ class MultiplexedConnection:
     __slots__ = (
         "_entrance", "_fault_at", "_faults", "_forwarding", "_is_flushing_soon",
         "_is_leaving", "_is_over", "_is_write_paused", "_leaves_at", "_loop", "_peer", "_reader", "_requests",
-        "_streams", "_watch", "codec", "is_holding", "listener", "pending", "streams_until", "via",
+        "_streams", "_trailers", "_trailing", "_watch", "codec", "is_holding", "listener", "pending", "streams_until",
+        "via",
     )  # fmt: skip
 
     VERSION: ClassVar[int]
@@ -109,6 +110,8 @@ class MultiplexedConnection:
         self.is_holding = False
         self._leaves_at = NEVER  # once it is leaving: when it takes nothing more
         self._watch = Timer(self)
+        self._trailing = b""  # the block that an answer ended with last
+        self._trailers: Fields = ()  # of it
 
     @abstractmethod
     def ends(self) -> tuple[Address | None, Address | None]:
@@ -333,6 +336,12 @@ class MultiplexedConnection:
                 listener.relay.wheel.set(self._watch, self, listener.now() + listener.limits.idle_s)
 
     # What goes to the caller.
+
+    def trailers_of(self, block: bytes) -> Fields:
+        """Most calls of gRPC end alike."""
+        if block != self._trailing:
+            self._trailing, self._trailers = block, trailer_fields(block)
+        return self._trailers
 
     def flush_soon(self) -> None:
         """At the end of the loop's turn: what others answer in it goes along."""

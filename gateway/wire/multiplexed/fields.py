@@ -130,7 +130,7 @@ def passed_fields(exchange: Exchange, head: ResponseHead, via: bytes) -> Fields:
 
 def connect_fields(fields: Fields) -> Fields:
     """The extended CONNECT that asks for the same as this GET with an upgrade to WebSocket (RFC 8441 §5)."""
-    rest = [field for field in fields[1:] if field[0] != KEY]
+    rest = [field for field in fields if field[0] not in (KEY, b":method")]
     return [(b":method", b"CONNECT"), (PROTOCOL, b"websocket"), *rest]
 
 

@@ -7,7 +7,7 @@ from gateway.relay.call import Call
 from gateway.relay.tunnel import Tunnel
 from gateway.wire.heads import interim_head, reply, upgrade_head
 from gateway.wire.interfaces import Address, Timer
-from gateway.wire.multiplexed.fields import accepted_fields, answer_fields, passed_fields, trailer_fields
+from gateway.wire.multiplexed.fields import accepted_fields, answer_fields, passed_fields
 from gateway.wire.multiplexed.grpc_reply import is_grpc, trailers_only
 from gateway.wire.websocket.frame_meter import GOING_AWAY
 from meshway.http1.message import ResponseHead
@@ -133,7 +133,7 @@ class Stream:
         if first:
             connection.codec.send(number, first, ended=ended and not trailers)
         if ended and trailers:
-            connection.codec.trail(number, trailer_fields(trailers))
+            connection.codec.trail(number, connection.trailers_of(trailers))
         self._sent(ended=ended)
 
     def send_body(self, data: bytes) -> None:
@@ -142,11 +142,11 @@ class Stream:
         self._sent(ended=False)
 
     def send_end(self, trailers: bytes) -> None:
-        codec = self._connection.codec
+        connection = self._connection
         if trailers:
-            codec.trail(self.number, trailer_fields(trailers))
+            connection.codec.trail(self.number, connection.trailers_of(trailers))
         else:
-            codec.send(self.number, b"", ended=True)
+            connection.codec.send(self.number, b"", ended=True)
         is_half = self._tunnel is not None and self.call is not None and not self.call.is_over
         self._sent(ended=not is_half)
 

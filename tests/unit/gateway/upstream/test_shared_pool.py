@@ -158,3 +158,25 @@ def test_whoever_is_retired_serves_nobody_new() -> None:
     bench.call(endpoint)
     bench.connect()
     assert bench.running == [1, 1]
+
+
+def test_one_that_is_open_and_has_room_is_given_without_waiting_and_no_other() -> None:
+    bench = Bench()
+    (endpoint,) = endpoints(1)
+
+    def given(opening: OpeningSettings = PLAIN, max_requests: int = 0, now: float = 0.0) -> object:
+        return bench.pool.open_one(endpoint, opening, max_requests, 3, now)
+
+    assert given() is None
+    bench.call(endpoint)
+    assert given() is None  # it is not open yet
+    bench.connect()
+    (only,) = bench.opened
+    assert given() is only
+    only.requests = 5
+    assert (given(max_requests=6), given(max_requests=5)) == (only, None)
+    assert (given(OpeningSettings()), given(OpeningSettings(proxy_protocol=1))) == (only, None)
+    only.closes_at = 7.0
+    assert (given(now=6.9), given(now=7.0)) == (only, None)
+    only.running = 3
+    assert given() is None

@@ -25,3 +25,12 @@ def test_an_answer_that_is_none_is_refused_each_time_and_the_next_one_is_read() 
         with pytest.raises(HeadError):
             reader.read((*FIELDS, (b"content-length", b"none")), b"GET", ended=False)
     assert reader.read(FIELDS, b"GET", ended=False).block == head.block
+
+
+def test_trailers_are_read_as_each_answer_has_them() -> None:
+    reader = AnswerReader(HeadLimits(), response_lines())
+    for code in (b"0", b"0", b"14", b"0"):
+        assert reader.read_trailers(((b"grpc-status", code), (b"x", b"y"))) == b"grpc-status: %b\r\nx: y\r\n" % code
+        with pytest.raises(HeadError):
+            reader.read_trailers(((b"x", b"a\r\nb: c"),))
+    assert reader.read_trailers(()) == b""

@@ -49,7 +49,10 @@ def test_a_service_is_asked_by_fields_as_it_would_be_by_text(
     for attempts in (1, 2):
         exchange = asked(method, headers)
         exchange.attempts, exchange.listener, exchange.plan = attempts, MESH, replace(plan())
-        assert request_fields(exchange, b"http", left_ms, b"", blocks) == as_text_says(exchange, left_ms)
+        fields = request_fields(exchange, b"http", left_ms, b"", blocks)
+        assert sorted(fields) == sorted(as_text_says(exchange, left_ms))
+        assert [name[:1] for name, _ in fields[:5]] == [b":", b":", b":", b":", fields[4][0][:1]]
+        assert fields[4][0][:1] != b":"
 
 
 def test_a_service_of_grpc_is_told_how_long_its_answer_may_take_each_time_anew() -> None:
@@ -57,6 +60,33 @@ def test_a_service_of_grpc_is_told_how_long_its_answer_may_take_each_time_anew()
     for left_ms in (1500, 700, -1):
         fields = request_fields(asked(headers={"grpc-timeout": "2S"}), b"http", left_ms, b"", blocks)
         assert dict(fields)[b"grpc-timeout"] == (b"%dm" % left_ms if left_ms > 0 else b"2S")
+
+
+def test_requests_with_one_block_are_asked_each_by_what_is_its_own() -> None:
+    blocks = FieldBlocks()
+    for _ in range(2):
+        for method, authority, way, wants in (
+            ("GET", b"a.example", b"Via: 2.0 x\r\n", False),
+            ("HEAD", b"a.example", b"Via: 2.0 x\r\n", False),
+            ("GET", b"b.example", b"Via: 2.0 x\r\n", False),
+            ("GET", b"b.example", b"Via: 1.1 x\r\n", False),
+            ("GET", b"b.example", b"Via: 1.1 x\r\n", True),
+        ):
+            exchange = asked(method)
+            exchange.authority, exchange.forwarded, exchange.head.te_trailers = authority, way, wants
+            assert sorted(request_fields(exchange, b"http", 9, b"", blocks)) == sorted(as_text_says(exchange, 9))
+
+
+@pytest.mark.parametrize("more", [{}, {"accept": "a"}, {"x-a": "not grpc-timeout: 1S"}])
+def test_calls_whose_time_alone_differs_are_told_apart_once(more: dict[str, str]) -> None:
+    blocks = FieldBlocks()
+    for number in range(3):
+        exchange = asked("POST", {"content-type": "application/grpc", **more, "grpc-timeout": f"{9_000 - number}m"})
+        fields = dict(request_fields(exchange, b"http", 8_000 - number, b"", blocks))
+        assert fields[b"grpc-timeout"] == b"%dm" % (8_000 - number)
+        assert fields[b"content-type"] == b"application/grpc"
+        assert [fields.get(name.encode()) for name in more] == [value.encode() for value in more.values()]
+    assert len(blocks._alike) == 1
 
 
 def test_of_blocks_only_so_many_are_known_and_long_ones_never() -> None:
