@@ -188,7 +188,7 @@ class Http2Connection(MultiplexedConnection):
                 transport.write(data)
                 if transport.is_closing():  # the write failed, which is told later
                     return
-            elif not self._settle():
+            elif not self.pending or not self._settle():
                 break
         try:
             for event in codec.heard():

@@ -232,22 +232,23 @@ class MultiplexedConnection:
     def _on_request(self, number: int, fields: Fields, first: bytes, *, ended: bool) -> None:
         """first: of the body, what came at once. ended: the message is whole with it."""
         stream = self._streams[number] = Stream(self, number, is_open=not ended)
+        now = self.listener.now()
         self._requests -= 1
-        if self._requests <= 0 or self.listener.now() >= self.streams_until:
+        if self._requests <= 0 or now >= self.streams_until:
             self.announce_leave()
         try:
             head = self._reader.read(fields, is_bare=ended and not first)
         except HeadError as error:
             self._refuse(stream, Reply(error.status, error.code, "DPE", error.detail))
         else:
-            self._begin(stream, head, first, ended=ended)
+            self._begin(stream, head, first, now, ended=ended)
         if first:
             stream.took(len(first))
 
-    def _begin(self, stream: Stream, head: RequestHead, first: bytes, *, ended: bool) -> None:
+    def _begin(self, stream: Stream, head: RequestHead, first: bytes, now: float, *, ended: bool) -> None:
         listener = self.listener
         peer, forwarded = self._forwarding.fields(head)
-        exchange = Exchange(head, listener.face, peer, listener.now(), listener.scheme, forwarded, listener.name)
+        exchange = Exchange(head, listener.face, peer, now, listener.scheme, forwarded, listener.name)
         refusal = self._entrance.refusal(exchange) if self._entrance is not None else None
         asks = listener.explain is not None and b"meshway-explain" in head.named
         call = stream.call = Call(listener.relay, exchange, self._explained(exchange, stream) if asks else stream)
