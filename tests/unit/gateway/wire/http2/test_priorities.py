@@ -15,9 +15,9 @@ def test_the_more_urgent_answer_is_written_first(told: str, first: int) -> None:
     server, client = ServerCodec(100, 1 << 16, 1 << 20), ClientCodec()
     fields = ((b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"shop.example"), (b":path", b"/"))
     client.begin(fields, b"")
+    client.begin((*fields, (b"priority", URGENT)) if told == "with its request" else fields, b"")
     server.receive(client.take())
     client.receive(server.take())  # that it takes more than one at once
-    client.begin((*fields, (b"priority", URGENT)) if told == "with its request" else fields, b"")
     server.receive(client.take())
     if told == "later":
         server.receive(priority_update(3, URGENT))
