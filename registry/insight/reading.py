@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from weakref import WeakValueDictionary
 
 from meshway.telemetry import CONSUMERS, EDGES, ROUTES, Key, Row, Rows
 from registry.insight.ingest import SLOT_S
@@ -95,6 +96,8 @@ class Reading:
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._points: Shelf[PointKey, list[Row]] = Shelf(_MOST_POINTS)
         self._sums: Shelf[Hashable, Sum] = Shelf(_MOST_SUMS)
+        # A page asks for five figures of the same steps at once: one counts, the others find it counted.
+        self._moving: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
         self._reports: Shelf[tuple[str, str, int, str], Sequence[Row]] = Shelf(_MOST_REPORTS)
 
     def heard(self, name: tuple[str, str, int], sections: Sections) -> None:
@@ -172,14 +175,16 @@ class Reading:
     ) -> Rows:
         """All of the parts as one, from what was known of the group. None of the rows is to be changed."""
         wanted: dict[PartKey, PointKey | _Report] = {part[:4]: part for part in parts}
-        known = self._sums.get(group)
-        if known is not None and known.parts.keys() == wanted.keys():
-            return known.rows
-        rows, come = await self._left(section, known, wanted, key_of)
-        for part in come:
-            await asyncio.to_thread(add_all, rows, await self._load(section, part), key_of)
-        self._sums.put(group, Sum(wanted, rows), weight_of(rows.values()))
-        return rows
+        alone = self._moving.setdefault(group, asyncio.Lock())
+        async with alone:
+            known = self._sums.get(group)
+            if known is not None and known.parts.keys() == wanted.keys():
+                return known.rows
+            rows, come = await self._left(section, known, wanted, key_of)
+            for part in come:
+                await asyncio.to_thread(add_all, rows, await self._load(section, part), key_of)
+            self._sums.put(group, Sum(wanted, rows), weight_of(rows.values()))
+            return rows
 
     async def _left(
         self,

@@ -133,3 +133,22 @@ async def test_what_is_heard_is_in_the_order_of_time() -> None:
     store = LongStore()
     await reading.Reading(store, lambda: NOW).each("edges", NOW - 86_400, NOW, 60, lambda at, rows: heard.append(at))
     assert heard == sorted(at for _, at, _, _ in store.keys)
+
+
+async def test_who_asks_for_the_same_at_the_same_moment_has_it_counted_once() -> None:
+    asked = reading.Reading(LongStore(), lambda: NOW)
+    steps = range(int(NOW) - 86_400, int(NOW), 600)
+    counted = 0
+
+    def total(_: tuple[str, ...]) -> tuple[str, ...]:
+        nonlocal counted
+        counted += 1
+        return ("total",)
+
+    async def ask() -> int:
+        calls: list[int] = []
+        await asked.stepped("edges", steps, NOW, 60, "total", total, lambda _, rows: calls.append(rows["total",].calls))
+        return sum(calls)
+
+    assert list(await asyncio.gather(ask(), ask())) == [40 * 60] * 2
+    assert counted == 40 * 60
