@@ -1,6 +1,7 @@
 """`python -m tools.screenshots`: every page of the console in both themes, wide and narrow, into docs/console/.
 
-Against the book shop with readers, as a test has it; the files are for people who look at them, no test compares them.
+Against the book shop with readers and the example of every protocol, as tests have them; the files are for people who
+look at them, no test compares them.
 """
 
 import argparse
@@ -13,7 +14,9 @@ from typing import Final
 from playwright.sync_api import Browser, expect
 
 from tests.parts.busy_shop import BusyShop
+from tests.parts.conditions import wait_until
 from tests.parts.console import missing, open_tab, running_browser
+from tests.parts.every_protocol import EveryProtocol
 from tests.parts.processes import ROOT
 
 FOLDER: Final = ROOT / "docs" / "console"
@@ -24,6 +27,7 @@ PAGES: Final = {
     "map": "/map?level=services",
     "services": "/services",
     "service": "/services/bookinfo/reviews",
+    "bytes": "/services/default/ledger",
     "register": "/services/register",
     "requests": "/requests",
     "routes": "/routes",
@@ -78,13 +82,17 @@ def main() -> None:
     options.into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, running_browser() as browser:
         shop = BusyShop(Path(folder))
+        every = EveryProtocol(shop.mesh, Path(folder))
         try:
             shop.start()
+            every.start()
+            wait_until(lambda: all(shop.calls_of(f"default/{name}") for name in every.NAMES), 60, what="their reports")
             total = 0
             for name, png in shots(browser, shop.mesh.registry, pages_of(shop), options.only):
                 (options.into / name).write_bytes(png)
                 total += len(png)
         finally:
+            every.close()
             shop.close()
     print(f"{total / 1e6:.1f} MB in {options.into}")
 

@@ -1,16 +1,14 @@
 """The README as typed: its lines run in order against a mesh, with other ports and nothing else changed."""
 
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.parts.every_protocol import FOLDER, PORTS, copied, elsewhere
 from tests.parts.mesh import Mesh
 from tests.parts.ports import free_port
 from tests.parts.processes import ROOT, Process
 from tests.parts.prose import Block, blocks
-
-EVERY_PROTOCOL = ROOT / "examples" / "every-protocol"
 
 
 def test_the_lines_of_the_readme_do_what_it_says(start_mesh: Callable[..., Mesh], tmp_path: Path) -> None:
@@ -18,12 +16,9 @@ def test_the_lines_of_the_readme_do_what_it_says(start_mesh: Callable[..., Mesh]
     ports = {
         "8500": mesh.registry.rpartition(":")[2], "8580": mesh.edge.rpartition(":")[2],
         "8581": mesh.mesh.rpartition(":")[2], "8080": str(free_port()), "9000": str(free_port()),
-        "7070": str(free_port()), "7777": str(free_port()),
+        **{port: str(free_port()) for port in PORTS},
     }  # fmt: skip
-    shutil.copytree(EVERY_PROTOCOL, tmp_path / EVERY_PROTOCOL.name)
-    for name in ("mesh.yaml", "call.py"):
-        written = tmp_path / EVERY_PROTOCOL.name / name
-        written.write_text(_elsewhere(written.read_text(), ports))
+    copied(tmp_path, {port: ports[port] for port in PORTS})
     script = [f"cd {ROOT}", *_lines(blocks(ROOT / "README.md"), tmp_path, ports)]
     environment = {
         "MESHWAY_URL": mesh.registry, "MESHWAY_GATEWAY": mesh.mesh, "MESHWAY_EDGE": mesh.edge, "PORT": ports["8080"],
@@ -45,10 +40,6 @@ def test_the_lines_of_the_readme_do_what_it_says(start_mesh: Callable[..., Mesh]
     assert "error:" not in output, output
 
 
-def _elsewhere(text: str, ports: dict[str, str]) -> str:
-    return re.sub(rf"\b({'|'.join(ports)})\b", lambda match: ports[match[1]], text)
-
-
 def _lines(found: list[Block], folder: Path, ports: dict[str, str]) -> list[str]:
     """Every command of the page but `make`; a document is saved where the page says, a running program goes behind."""
     lines: list[str] = []
@@ -61,8 +52,8 @@ def _lines(found: list[Block], folder: Path, ports: dict[str, str]) -> list[str]
 
 
 def _made_ready(line: str, folder: Path, ports: dict[str, str]) -> str:
-    line = _elsewhere(line, ports).replace("limit.yaml", str(folder / "limit.yaml"))
-    line = line.replace("examples/every-protocol", str(folder / EVERY_PROTOCOL.name))
+    line = elsewhere(line, ports).replace("limit.yaml", str(folder / "limit.yaml"))
+    line = line.replace("examples/every-protocol", str(folder / FOLDER.name))
     if "call.py" in line:  # who reads has given them the second that they take to join
         return f"until {line} 2>/dev/null; do sleep 0.2; done"
     if "services.py" in line:
