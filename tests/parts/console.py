@@ -19,7 +19,7 @@ AXE: Final = ROOT / "admin_ui" / "node_modules" / "axe-core" / "axe.min.js"
 BUILT: Final = ROOT / "admin_ui" / "dist" / "index.html"
 # WCAG 2.2, levels A and AA.
 _TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-_ARGUMENTS: Final = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+ARGUMENTS: Final = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
 
 
 PATIENCE_MS: Final = 30_000
@@ -70,7 +70,7 @@ class Tab:
 @contextmanager
 def running_browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -1,12 +1,7 @@
-// What a page does by the gRPC-Web client of npm, with the XMLHttpRequest of xhr2 in place of a browser's:
-// node walk.js http://HOST:PORT binary|text. Prints what came of each call, as one object of JSON.
+// What a page does by the gRPC-Web client of npm, and what comes of each call.
 
-globalThis.XMLHttpRequest = require('xhr2')
 const { GrpcWebClientBase, MethodDescriptor, MethodType } = require('grpc-web')
 const { BytesValue, Int32Value, StringValue } = require('google-protobuf/google/protobuf/wrappers_pb.js')
-
-const [base, mode] = process.argv.slice(2)
-const client = new GrpcWebClientBase({ format: mode })
 
 function method(name, kind, Asked, Answered) {
   const path = `/shop.Words/${name}`
@@ -40,6 +35,8 @@ function fault(error) {
   return { code: error.code, message: error.message, metadata: error.metadata }
 }
 
+let base, client
+
 function unary(descriptor, asked, fields = {}) {
   return new Promise((resolve) => {
     const told = noted(
@@ -52,11 +49,15 @@ function unary(descriptor, asked, fields = {}) {
   })
 }
 
-function stream(descriptor, asked, fields = {}) {
+// seen: is told each message, and the call.
+function stream(descriptor, asked, fields = {}, seen = () => {}) {
   const call = client.serverStreaming(base + descriptor.getName(), asked, fields, descriptor)
   return new Promise((resolve) => {
     const told = noted(call)
-    call.on('data', (message) => told.messages.push(message.getValue()))
+    call.on('data', (message) => {
+      told.messages.push(message.getValue())
+      seen(message.getValue(), call)
+    })
     call.on('end', () => resolve(told))
     call.on('error', (error) => {
       told.error = fault(error)
@@ -65,7 +66,10 @@ function stream(descriptor, asked, fields = {}) {
   })
 }
 
-async function walk() {
+// place: http://HOST:PORT. mode: binary, or text, of which alone the client shows a message before the last has come.
+module.exports = async function walk(place, mode) {
+  base = place
+  client = new GrpcWebClientBase({ format: mode })
   const told = {}
   told.unary = await unary(UPPER, of(StringValue, 'grün & 日本'), { 'x-team': 'shop', 'x-key-bin': 'AQID' })
   const large = await unary(DOUBLE, of(BytesValue, new Uint8Array(300_000).fill(7)))
@@ -76,10 +80,17 @@ async function walk() {
   told.broken = await stream(COUNT, of(Int32Value, -1))
   told.none = await unary(NONE, of(StringValue, 'x'))
   told.late = await stream(WAITED, of(StringValue, 'late'), { deadline: String(Date.now() + 400) })
+  if (mode === 'text') {
+    // Its rest is sent when another call has asked for it: whoever held the first message back would wait.
+    told.waited = await stream(WAITED, of(StringValue, 'go'), {}, (value) => {
+      if (value === 'first') unary(UPPER, of(StringValue, 'go'))
+    })
+    told.cancelled = await new Promise((resolve) => {
+      stream(WAITED, of(StringValue, 'cancel'), {}, (value, call) => {
+        call.cancel()
+        resolve(value)
+      })
+    })
+  }
   return told
 }
-
-walk().then((told) => {
-  console.log(JSON.stringify(told))
-  process.exit(0)
-})
