@@ -11,7 +11,6 @@ from gateway.cache.conditions import is_unchanged, weakly
 from gateway.cache.freshness import AUTHORIZATION
 from gateway.cache.key import Key
 from gateway.cache.rule_cache import MOST_BACKGROUND, REVALIDATIONS, Coming, RuleCache, has_credentials
-from gateway.cache.selection import asked_with, varying
 from gateway.cache.stored import StoredAnswer, not_modified
 from gateway.exchange import Exchange, Reply
 from gateway.plan import RoutePlan
@@ -21,6 +20,7 @@ from gateway.relay.call import Call
 from gateway.relay.given import note
 from gateway.relay.reader import Reader
 from gateway.relay.relay import Relay
+from gateway.relay.sharing import credit, may_get, may_share, served_by
 from gateway.wire.interfaces import Address, Timer
 from meshway.http1.fields import find, remove
 from meshway.http1.message import ResponseHead, bare_head
@@ -226,7 +226,7 @@ class Filling(Coming):
         cache = self.cache
         if keeps and not trailers and not self.is_outdated:
             made = cache.make(head, self._origin.block, self._body.since(0), self._block, self._asked_wall, self._came)
-            made.served_by = self._served_by()
+            made.served_by = served_by(self._call.exchange)
             if made.is_of_use():
                 cache.keep(self.key, made)
             else:
@@ -252,7 +252,7 @@ class Filling(Coming):
         if refusal != AUTHORIZATION:  # else it may be used on as it was: what came with this 304 is one caller's
             cache.store.forget(stale)
         for reader in self._dismiss():
-            if reader is not self._leader and (refusal or not self._may_get(reader, renewed)):
+            if reader is not self._leader and (refusal or not may_get(reader, renewed)):
                 reader.ask_again()
                 continue
             self._lead(reader)
@@ -271,7 +271,7 @@ class Filling(Coming):
             return False
         self._end()
         for reader in self._dismiss():
-            if reader is not self._leader and not self._may_get(reader, stale):
+            if reader is not self._leader and not may_get(reader, stale):
                 reader.ask_again()
                 continue
             self._lead(reader)
@@ -295,7 +295,7 @@ class Filling(Coming):
         """The head, to one who has not got it."""
         head, leader = self._head, self._leader
         assert head is not None
-        if reader is not leader and not self._is_for(reader):
+        if reader is not leader and not self._may_share(reader):
             self._readers.remove(reader)
             reader.ask_again()
             return
@@ -342,27 +342,8 @@ class Filling(Coming):
             self._stop()
         self._uncount()
 
-    def _is_for(self, reader: Reader) -> bool:
-        """By what Vary names, and by whether he may call whoever it came from."""
-        names, exchange = varying(self._origin.block), reader.call.exchange
-        if names is None or asked_with(names, exchange.block) != asked_with(names, self._block):
-            return False
-        guard = reader.plan.guard
-        return guard is None or guard.refusal(exchange, *self._served_by()) is None
-
-    def _may_get(self, reader: Reader, stored: StoredAnswer) -> bool:
-        """As above, of one that is kept: who waits has asked for the same, but for what Vary names."""
-        exchange, guard = reader.call.exchange, reader.plan.guard
-        names = [name for name, _ in stored.asked_with]
-        if asked_with(names, exchange.block) != stored.asked_with:
-            return False
-        return guard is None or guard.refusal(exchange, *stored.served_by) is None
-
-    def _served_by(self) -> tuple[str, tuple[str, str, str]]:
-        own = self._call.exchange
-        assert own.cluster is not None
-        assert own.endpoint is not None
-        return own.cluster.name, own.endpoint.key
+    def _may_share(self, reader: Reader) -> bool:
+        return may_share(reader, self._origin.block, self._block, self._call.exchange)
 
     def _push_all(self) -> None:
         for reader in tuple(self._readers):
@@ -387,12 +368,8 @@ class Filling(Coming):
         self._body.forget(min((reader.at for reader in self._readers), default=self._body.end))
 
     def _lead(self, reader: Reader) -> None:
-        """The first caller's call is the one that went to the service; the log says where."""
         if reader is self._leader:
-            own, exchange = self._call.exchange, reader.call.exchange
-            exchange.cluster, exchange.endpoint, exchange.attempts = own.cluster, own.endpoint, own.attempts
-            exchange.tried, exchange.retried_at = own.tried, own.retried_at
-            exchange.plan = own.plan  # of the destination that was drawn
+            credit(reader.call.exchange, self._call.exchange)
 
     def _note(self, reader: Reader) -> None:
         self._lead(reader)
