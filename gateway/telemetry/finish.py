@@ -109,7 +109,7 @@ class Tally:
             cells[at + 1] += self.repeats
             if self.is_failure:
                 cells[at + 2] += len(durations)
-            cells[at + 3] += sum(whole) + sum(begun)
+            cells[at + 3] += sum(whole + begun)
             _add(cells, at + HISTOGRAM, together)
             _add(cells, at + HISTOGRAM, _by_bucket(begun))
         self.unwritten = self.bytes_in = self.bytes_out = self.repeats = 0
