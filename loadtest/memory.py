@@ -5,6 +5,7 @@ import time
 from typing import Final
 
 from gateway.wire.places import allow_all_descriptors
+from loadtest import many_streams
 from loadtest.measure import process_tree, rss_bytes
 from loadtest.peers import Bench, Meshway
 from loadtest.targets import at_most
@@ -83,6 +84,7 @@ def section(rounds: int, seconds: int) -> str:
             taken.append(settled(worker) / 1e6)
         finally:
             bench.close()
+    held = many_streams.held_kib(("meshway", "envoy"))
     lines = ["| of a worker | least | most |", "|---|---|---|"]
     rows = (
         ("one route, MB", bare),
@@ -90,6 +92,8 @@ def section(rounds: int, seconds: int) -> str:
         ("an idle keep-alive connection, KiB", kept),
     )
     lines += [f"| {name} | {min(values):.1f} | {max(values):.1f} |" for name, values in rows]
+    lines.append(f"| one of {many_streams.CALLS:,} calls by HTTP/2 that wait, KiB | {held['meshway']:.1f} | |")
+    lines.append(f"| – Envoy | {held['envoy']:.1f} | |")
     targets = (
         at_most(f"{ROUTES:,} routes and {SERVICES:,} services", MOST_MB, max(taken), "MB of a worker"),
         at_most("an idle keep-alive connection", MOST_KIB, max(kept), "KiB"),
