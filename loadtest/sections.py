@@ -91,10 +91,10 @@ SECTIONS: Final = (
         "two workers",
         "two cores with everything on each against one, beside nginx and Envoy",
         two_workers.section,
-        6,
-        25,
+        9,
+        30,
         5,
-        2,
+        1,
     ),
 )
 NAMES: Final = tuple(section.name for section in SECTIONS)

@@ -3,7 +3,11 @@
 Where load and service share the cores with the gateway, its rate with two workers is what they leave it. So the whole
 machine is doubled instead: first one core with one worker, one load and one service on it; then two cores with just
 that on each, the two workers below one supervisor. Whatever workers have in common (locks, counts, one queue of new
-connections, the supervisor) then shows as less than twice the rate, and what a call costs must stay the same.
+connections, the supervisor) then shows as less than twice the rate.
+
+On one core nothing goes from a core to another, while of two half of it does, which is dearer for every program. So
+what a call costs with two workers is held against one that has a load and a service on each core, as the two have, and
+half of its calls from afar.
 
 What two busy cores take from each other (caches, memory, threads of one core, a clock that falls, other guests of the
 machine) shows likewise, for every program. nginx and Envoy, whose workers share next to nothing, go through the same in
@@ -56,9 +60,11 @@ class Carried:
 
 @dataclass(frozen=True)
 class Compared:
-    """Of one proxy in one round: a core with everything on it, and two."""
+    """Of one proxy in one round: a core with everything on it; a worker there, with load and service on both; both
+    cores with everything on them."""
 
     one: Carried
+    spread: Carried
     two: Carried
 
     @property
@@ -67,7 +73,7 @@ class Compared:
 
     @property
     def cost(self) -> float:
-        return self.two.cpu_us / self.one.cpu_us
+        return self.two.cpu_us / self.spread.cpu_us
 
 
 Rounds = Mapping[str, list[Compared]]
@@ -134,36 +140,48 @@ def lock_calls(gateway: Peer) -> str:
 
 
 class Doubled:
-    """Each proxy with one worker on the first core, and with a worker on each, before a service on each."""
+    """Each proxy with one worker on the first core, before a service there; the same before one on each core; and with
+    a worker on each."""
 
     def __init__(self) -> None:
         self._benches = tuple(Bench(proxy_core=core, load_core=core) for core in CORES)
         try:
-            self.pairs = self._pairs()
-            for _, two in self.pairs.values():
+            self.proxies = self._start()
+            for _, _, two in self.proxies.values():
                 for core, worker in zip(CORES, workers_of(two), strict=True):
                     os.sched_setaffinity(worker, {core})
         except BaseException:
             self.close()
             raise
 
-    def _pairs(self) -> dict[str, tuple[Peer, Peer]]:
-        first, cores = self._benches[0], ",".join(map(str, CORES))
+    def _start(self) -> dict[str, tuple[Peer, Peer, Peer]]:
+        (first, second), cores = self._benches, ",".join(map(str, CORES))
         ports = tuple(bench.upstream_port for bench in self._benches)
-        ours = first.meshway("bare"), first.meshway("bare", workers=2, cores=cores)
-        places = (f"{{address: 127.0.0.1, port: {port}}}" for port in ports)
-        ours[1].apply(_SERVICES.format(endpoints=", ".join(places)))
+        ours = first.meshway("bare"), second.meshway("bare", cores="0"), first.meshway("bare", workers=2, cores=cores)
+        places = ", ".join(f"{{address: 127.0.0.1, port: {port}}}" for port in ports)
+        for gateway in ours[1:]:
+            gateway.apply(_SERVICES.format(endpoints=places))
         return {
             OURS: ours,
-            MACHINE: (first.nginx("bare"), first.nginx("bare", workers=2, cores=cores, upstreams=ports)),
-            "envoy": (first.envoy("bare"), first.envoy("bare", workers=2, cores=cores, upstreams=ports)),
+            MACHINE: (
+                first.nginx("bare"),
+                first.nginx("bare", upstreams=ports),
+                first.nginx("bare", workers=2, cores=cores, upstreams=ports),
+            ),
+            "envoy": (
+                first.envoy("bare"),
+                first.envoy("bare", upstreams=ports),
+                first.envoy("bare", workers=2, cores=cores, upstreams=ports),
+            ),
         }
 
     def round(self, seconds: int, *, is_turned: bool) -> dict[str, Compared]:
         compared = {}
-        for name in reversed(self.pairs) if is_turned else self.pairs:
-            one, two = self.pairs[name]
-            compared[name] = Compared(carried(one, CORES[:1], seconds), carried(two, CORES, seconds))
+        for name in reversed(self.proxies) if is_turned else self.proxies:
+            one, spread, two = self.proxies[name]
+            compared[name] = Compared(
+                carried(one, CORES[:1], seconds), carried(spread, CORES, seconds), carried(two, CORES, seconds)
+            )
         return compared
 
     def close(self) -> None:
@@ -179,7 +197,7 @@ def measure(rounds: int, seconds: int) -> tuple[Rounds, str]:
         for number in range(rounds):
             found.append(doubled.round(seconds, is_turned=number % 2 == 1))
             print(f"  two workers: round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-        return {name: [each[name] for each in found] for name in doubled.pairs}, lock_calls(doubled.pairs[OURS][1])
+        return {name: [each[name] for each in found] for name in doubled.proxies}, lock_calls(doubled.proxies[OURS][2])
     finally:
         doubled.close()
 
@@ -189,17 +207,18 @@ def _median(values: list[float], digits: int) -> str:
 
 
 def _row(name: str, of: list[Compared]) -> str:
-    ones, twos = [each.one for each in of], [each.two for each in of]
+    ones, spread, twos = [each.one for each in of], [each.spread for each in of], [each.two for each in of]
     cells = [
         name,
         _median([each.per_s for each in ones], 0),
         _median([each.per_s for each in twos], 0),
         f"**{_median([each.rate for each in of], 2)}**",
         _median([each.cpu_us for each in ones], 1),
+        _median([each.cpu_us for each in spread], 1),
         _median([each.cpu_us for each in twos], 1),
         f"**{_median([1 / each.cost for each in of], 2)}**",
         ", ".join(f"{statistics.median(each.p99_ms for each in side):.1f}" for side in (ones, twos)),
-        str(sum(each.errors for each in (*ones, *twos))),
+        str(sum(each.errors for each in (*ones, *spread, *twos))),
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -223,12 +242,13 @@ def told(found: Rounds) -> list[str]:
         for two in (each.two for each in ours)
     )
     return [
-        "| | calls a second, one | two | two ÷ one | CPU µs/request, one | two | calls a CPU second, two ÷ one "
-        "| p99 ms, one, two | errors |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| | calls a second, one | two | two ÷ one | CPU µs/request, one | one, spread | two "
+        "| calls a CPU second, two ÷ one, spread | p99 ms, one, two | errors |",
+        "|---|---|---|---|---|---|---|---|---|---|",
         *(_row(name, of) for name, of in found.items()),
         "",
-        "One: a core with a worker, a load and a service on it; two: two cores with just that on each.",
+        "One: a core with a worker, a load and a service on it; two: two cores with just that on each; one, spread: a "
+        "worker on one of them, load and service on both, so that half of its calls come from afar, as of two.",
         f"The machine's own loss, by {MACHINE}: {2 - statistics.median(each.rate for each in machine):.2f} of 2 cores "
         f"in rate, {statistics.median(each.cost for each in machine) - 1:+.1%} of a call's CPU time. Ours as a "
         f"multiple of {MACHINE}'s, within the rounds: rate {_beyond(found, _rate):.3f}, CPU time "
@@ -242,7 +262,7 @@ def targets(found: Rounds) -> list[Target]:
     ours = found[OURS]
     return [
         at_least("rate", LEAST, statistics.median(map(_rate, ours)), "× one worker's"),
-        at_most("cost", MOST_DEARER, statistics.median(map(_cost, ours)), "× one worker's"),
+        at_most("cost", MOST_DEARER, statistics.median(map(_cost, ours)), "× one worker's, spread"),
         at_least(f"rate beside {MACHINE}", LEAST / 2, _beyond(found, _rate), f"× {MACHINE}'s own gain"),
     ]
 

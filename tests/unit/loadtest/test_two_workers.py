@@ -5,7 +5,11 @@ from loadtest.two_workers import MACHINE, OURS, Carried, Compared, targets, told
 
 
 def compared(rate: float, cost: float) -> Compared:
-    return Compared(Carried(1_000.0, 50.0, 0, 2.0), Carried(1_000.0 * rate, 50.0 * cost, 0, 3.0, (0.4, 0.6), (30, 34)))
+    return Compared(
+        Carried(1_000.0, 30.0, 0, 2.0),
+        Carried(900.0, 50.0, 0, 2.0),
+        Carried(1_000.0 * rate, 50.0 * cost, 0, 3.0, (0.4, 0.6), (30, 34)),
+    )
 
 
 def test_a_loss_that_the_machine_has_by_itself_misses_the_target_and_is_not_called_ours() -> None:
