@@ -6,7 +6,6 @@ import asyncio
 import logging
 import re
 from typing import TYPE_CHECKING, Final, Protocol
-from urllib.parse import unquote
 
 from meshway import call_lines, log_lines, spans, telemetry
 from meshway.http1.field_lines import request_lines
@@ -16,6 +15,7 @@ from registry.machine.asgi import AsgiApp, AsgiExchange
 from registry.machine.client_address import ClientAddresses
 from registry.machine.confirming import NOT_FOUND, OF_THE_PROCESS, ConfirmedAnswer, DoubtedAnswer
 from registry.machine.request import Reply, Request, Stream, answer_when, problem_reply
+from registry.machine.targets import Targets
 from registry.revisions.acts import ASKING, Actor
 from registry.rights.caller import NOBODY, unauthenticated
 
@@ -40,8 +40,6 @@ APPLY_LIMIT: Final = 16 << 20
 _LIMITS: Final = {"/v1/apply": APPLY_LIMIT, log_lines.PATH: MOST_BODY}
 MAX_WAIT_S: Final = 30.0
 _PREFER_WAIT: Final = re.compile(r"(?:\A|[,;\s])wait\s*=\s*\"?(\d{1,6})")
-_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_REMEMBERED_TARGETS: Final = 4096
 # Where other projects' clients sign in, or ask how the process is.
 OPEN_COMPAT: Final = frozenset(
     {
@@ -58,8 +56,6 @@ _REPEATED: Final = (
 )  # fmt: skip
 
 log = logging.getLogger("meshway.registry")
-
-Place = tuple[str, tuple[str, ...], str]
 
 
 class Files(Protocol):
@@ -109,7 +105,7 @@ class Surface:
         self._gateways = gateways
         self._head = head
         self._files = files
-        self._targets: dict[bytes, Place] = {}
+        self._targets = Targets()
         sign_in.takes_cookies = self._takes_cookies
 
     # --- before the body is read ---
@@ -123,7 +119,7 @@ class Surface:
         peer = self._clients.of(peer, head)
         try:
             caller = self._sign_in.caller(peer, head, certificate)
-            path = self._place(head.target)[0]
+            path = self._targets.place(head.target)[0]
         except Problem as refused:
             return self._turned_away(peer, head, refused)
         except ValueError as error:
@@ -137,7 +133,7 @@ class Surface:
         if self._files is None or head.method not in (b"GET", b"HEAD") or head.target.startswith(b"/v1/"):
             return False
         try:
-            return self._files.serves(self._place(head.target)[0])
+            return self._files.serves(self._targets.place(head.target)[0])
         except ValueError:
             return False
 
@@ -150,11 +146,11 @@ class Surface:
 
     def body_limit(self, head: RequestHead) -> int:
         """Bytes. Asked of admitted heads only."""
-        return _LIMITS.get(self._place(head.target)[0], BODY_LIMIT)
+        return _LIMITS.get(self._targets.place(head.target)[0], BODY_LIMIT)
 
     def is_of_the_process(self, head: RequestHead) -> bool:
         """Whether it is answered in a crowd, too. Asked of admitted heads only."""
-        return self._place(head.target)[0] in OF_THE_PROCESS
+        return self._targets.place(head.target)[0] in OF_THE_PROCESS
 
     # --- once it is whole ---
 
@@ -185,7 +181,7 @@ class Surface:
             connection.end_when_over(wall)
 
     def request(self, head: RequestHead, body: bytes, peer: str, caller: Caller) -> Request:
-        path, segments, query = self._place(head.target)
+        path, segments, query = self._targets.place(head.target)
         method = head.method
         return Request(
             head,
@@ -251,7 +247,7 @@ class Surface:
 
     def _takes_cookies(self, head: RequestHead) -> bool:
         try:
-            segments = self._place(head.target)[1]
+            segments = self._targets.place(head.target)[1]
         except ValueError:
             return False
         return self._guards.takes_cookies(head.method.decode("latin-1"), segments)
@@ -262,39 +258,10 @@ class Surface:
         log.error("%s %s failed, request %s", request.method, request.path, request.request_id, exc_info=error)
         return problem_reply(internal_problem(), request.request_id)
 
-    def _place(self, target: bytes) -> Place:
-        """Path, segments and query of a target. Programs ask for the same few again and again."""
-        place = self._targets.get(target)
-        if place is None:
-            if len(self._targets) >= _REMEMBERED_TARGETS:
-                self._targets.clear()
-            place = self._targets[target] = _read_target(target)
-        return place
-
 
 def _is_write(method: str, path: str) -> bool:
     """What programs repeat every few seconds writes nothing: with tokens that are over, a mesh would fill the log."""
     return method not in ("GET", "HEAD") and not path.startswith(_REPEATED) and not path.endswith("/heartbeat")
-
-
-def _read_target(target: bytes) -> Place:
-    """Raises ValueError for what is no path."""
-    text = target.decode("latin-1")
-    if not text.startswith("/"):  # absolute-form: http://host/path
-        _, slashes, rest = text.partition("://")
-        text = "/" + rest.partition("/")[2] if slashes else text
-    raw_path, _, query = text.partition("?")
-    if not raw_path.startswith("/"):
-        raise ValueError("the target is no path")
-    segments = tuple(raw_path.split("/")[1:])
-    if "%" not in raw_path:
-        return raw_path, segments, query
-    if _BAD_ESCAPE.search(raw_path):
-        raise ValueError("the path holds a % that begins no escape")
-    segments = tuple(map(unquote, segments))
-    if any("\x00" in segment for segment in segments):
-        raise ValueError("the path holds a NUL")
-    return unquote(raw_path), segments, query
 
 
 def preferred_wait_s(prefer: str | None) -> float | None:
