@@ -1,11 +1,13 @@
 """The modules of the hot path as machine code: mypyc makes C of them, and the same sources run where that was not done.
 
 `python -m tools.compiled` writes a copy of the planes with them to build/compiled, unless that is there and of these
-sources; gateways of a checkout then run it (gateway/hot_path.py). A wheel holds them when MESHWAY_COMPILE=1 is set as
-it is built (hatch_build.py). Needs mypy, setuptools, a C compiler and Python's headers; with --or-skip it says SKIPPED
-where they are missing. docs/decisions/2026-11-28-the-hot-path-is-compiled.md.
+sources; gateways of a checkout then run it (gateway/hot_path.py). Where the C is what it was, as after most changes,
+the C compiler is not asked again. A wheel holds them when MESHWAY_COMPILE=1 is set as it is built (hatch_build.py).
+Needs mypy, setuptools, a C compiler and Python's headers; with --or-skip it says SKIPPED where they are missing.
+docs/decisions/2026-11-28-the-hot-path-is-compiled.md.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -25,6 +27,7 @@ OR_SKIP = "--or-skip"
 IN_CHECKOUT = "1"  # half the time of 2 to make, and 3 % more of a call
 NEEDS = ("mypy==2.4.1", "setuptools>=66")
 MOST_S = 900
+OF_C = "made-of-c"  # beside the stamp: the digest of the C that the machine code is of
 # What a call runs through. What may stand in them: tests/unit/tools/test_compiled.py.
 MODULES = (
     "meshway/http1/authority.py",
@@ -125,20 +128,20 @@ def build(folder: Path, level: str = "2") -> list[Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=folder.name, dir=folder.parent) as scratch:
         copy = Path(scratch) / "copy"
-        made = _build_in(copy, level)
+        made = _build_in(copy, level, folder)
         shutil.rmtree(folder, ignore_errors=True)
         copy.rename(folder)
     return made
 
 
-def _build_in(folder: Path, level: str) -> list[Path]:
+def _build_in(folder: Path, level: str, before: Path) -> list[Path]:
     for package in hot_path.PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.pyd"))
     made_of = hot_path.digest(folder)
     with tempfile.TemporaryDirectory() as scratch:
         settings = Path(scratch) / "mypy.ini"
         settings.write_text(_SETTINGS)
-        command = [sys.executable, str(Path(__file__).resolve()), "--here", scratch, level, *MODULES]
+        command = [sys.executable, str(Path(__file__).resolve()), "--here", scratch, level, str(before), *MODULES]
         environment = {**os.environ, "MYPYPATH": str(folder), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         run = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, timeout=MOST_S, check=False
@@ -146,6 +149,10 @@ def _build_in(folder: Path, level: str) -> list[Path]:
     if run.returncode:
         raise CompileFailed(f"the hot path could not be compiled:\n{(run.stdout + run.stderr)[-3000:]}")
     (folder / hot_path.STAMP).write_text(made_of)
+    return _machine_code(folder)
+
+
+def _machine_code(folder: Path) -> list[Path]:
     return sorted(path.relative_to(folder) for path in folder.rglob(f"*{sysconfig.get_config_var('EXT_SUFFIX')}"))
 
 
@@ -161,8 +168,11 @@ def _refuse_missing() -> None:
         raise Impossible(f"{error}\nmend:  pip install {' '.join(NEEDS)}") from None
 
 
-def _compile_here(scratch: str, level: str, modules: list[str]) -> None:
-    """In the folder of the copy, by a process of its own: mypyc and setuptools speak to sys.argv and the cwd."""
+def _compile_here(scratch: str, level: str, before: Path, modules: list[str]) -> None:
+    """In the folder of the copy, by a process of its own: mypyc and setuptools speak to sys.argv and the cwd.
+
+    before: where machine code may be, perhaps of the same C.
+    """
     from mypyc.build import mypycify
     from setuptools import setup
 
@@ -173,6 +183,10 @@ def _compile_here(scratch: str, level: str, modules: list[str]) -> None:
         debug_level="0",
         target_dir=f"{scratch}/c",
     )
+    of_c = digest_of_c(Path(scratch) / "c", level)
+    Path(OF_C).write_text(of_c)
+    if take_over(before, Path(), of_c):
+        return
     _refuse_frozen_readings(Path(scratch) / "c")
     setup(
         name="meshway",
@@ -180,6 +194,27 @@ def _compile_here(scratch: str, level: str, modules: list[str]) -> None:
         ext_modules=extensions,
         script_args=["build_ext", "--inplace", f"--build-lib={scratch}/lib", f"--build-temp={scratch}/temp"],
     )
+
+
+def digest_of_c(folder: Path, level: str) -> str:
+    """Of all that is compiled, and of what compiles it: what is linked beside it is mypyc's."""
+    found = hashlib.sha256(f"{sys.version} {NEEDS} {level}".encode())
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in {".c", ".h"}):
+        found.update(f"\0{path.relative_to(folder).as_posix()}\0".encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def take_over(before: Path, folder: Path, of_c: str) -> bool:
+    """Copies machine code of the same C. False: there is none."""
+    try:
+        if (before / OF_C).read_text() != of_c:
+            return False
+    except OSError:
+        return False
+    for made in _machine_code(before):
+        shutil.copy2(before / made, folder / made)
+    return True
 
 
 def _refuse_frozen_readings(folder: Path) -> None:
@@ -220,6 +255,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--here"]:
-        _compile_here(sys.argv[2], sys.argv[3], sys.argv[4:])
+        _compile_here(sys.argv[2], sys.argv[3], Path(sys.argv[4]), sys.argv[5:])
     else:
         main()

@@ -1,14 +1,16 @@
 """What a module of the hot path must be, to become machine code that does the same; `make compiled` does it."""
 
 import ast
+import sysconfig
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from gateway.hot_path import PACKAGES
 from tests.parts.processes import ROOT
-from tools.compiled import MODULES
+from tools.compiled import MODULES, OF_C, digest_of_c, take_over
 
 TREES: Final = {
     str(path.relative_to(ROOT)): ast.parse(path.read_text())
@@ -52,3 +54,19 @@ def test_a_module_says_nothing_that_a_compiler_takes_otherwise(module: str) -> N
         if isinstance(node, ast.Try):
             names = [handler.name for handler in node.handlers if handler.name is not None]
             assert len(names) == len(set(names)), f"line {node.lineno}: a name has the type of its first exception"
+
+
+@pytest.mark.parametrize(("changed", "is_taken"), [("", True), ("written", False), ("level", False), ("none", False)])
+def test_machine_code_of_the_same_c_is_taken_over(changed: str, is_taken: bool, tmp_path: Path) -> None:
+    c, before, folder = (tmp_path / name for name in ("c", "before", "folder"))
+    for each in (c, before / "gateway", folder / "gateway"):
+        each.mkdir(parents=True)
+    (c / "exchange.c").write_text("int one;")
+    made = f"exchange{sysconfig.get_config_var('EXT_SUFFIX')}"
+    (before / "gateway" / made).write_bytes(b"machine code")
+    if changed != "none":
+        (before / OF_C).write_text(digest_of_c(c, "1"))
+    if changed == "written":
+        (c / "exchange.c").write_text("int two;")
+    assert take_over(before, folder, digest_of_c(c, "2" if changed == "level" else "1")) == is_taken
+    assert (folder / "gateway" / made).exists() == is_taken
