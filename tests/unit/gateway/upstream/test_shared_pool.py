@@ -7,13 +7,14 @@ import pytest
 
 from gateway.exchange import NEVER
 from gateway.relay.deadline import TimerWheel
-from gateway.upstream.cluster_settings import PLAIN, OpeningSettings
+from gateway.upstream.cluster_settings import PLAIN, BulkheadSettings, OpeningSettings
 from gateway.upstream.connection_limit import ConnectionLimit
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.shared_pool import SharedPool
 from gateway.wire.interfaces import SharedUpstream, Timer
 from tests.parts.clock import ManualClock
 from tests.parts.endpoints import endpoints
+from tests.parts.one_route import cluster
 
 
 class FakeShared:
@@ -108,21 +109,22 @@ def test_the_other_side_may_want_fewer() -> None:
     assert bench.running == [2, 1]
 
 
-class Bounded:
-    """Stands for the cluster of its endpoints."""
-
-    def __init__(self, places: tuple[Endpoint, ...], most: int) -> None:
-        self.connections = ConnectionLimit(lambda: places, None, -1)
-        self.connections.max_streams = 2
-        self.connections.configure(most, 1)
-        for place in places:
-            place.clusters = (self,)  # type: ignore[assignment]
+def bounded(places: tuple[Endpoint, ...], most: int) -> ConnectionLimit:
+    """Their cluster's limit."""
+    settings = BulkheadSettings(max_requests=0, max_pending=0, pending_timeout_s=0.0, max_connections=most)
+    limited = cluster(*places, now=ManualClock(), bulkhead=settings)
+    for place in places:
+        place.clusters = (limited,)
+    limit = limited.connections
+    assert limit is not None
+    limit.max_streams = 2
+    return limit
 
 
 def test_where_connections_are_bounded_the_least_busy_one_has_more_calls() -> None:
     bench = Bench()
     places = endpoints(1, 1)
-    limit = Bounded(places, most=2).connections
+    limit = bounded(places, most=2)
     for _ in range(5):
         bench.call(places[0], 2)
         bench.connect()
@@ -135,7 +137,7 @@ def test_where_connections_are_bounded_the_least_busy_one_has_more_calls() -> No
 def test_an_idle_connection_gives_way_to_one_of_another_instance_and_each_that_is_called_has_one() -> None:
     bench = Bench()
     places = endpoints(1, 1, 1)
-    Bounded(places, most=2)
+    bounded(places, most=2)
     for place in places[:2]:
         bench.call(place, 2)
         bench.connect()
