@@ -55,9 +55,8 @@ class LineWriter:
         caller = self._callers.get(by) or self._keep(by)
         started, first_byte = exchange.started, exchange.first_byte
         duration = _ms(ended - started)
-        if first_byte == ended:
-            first_byte_ms = duration  # the answer came in one piece
-        else:
+        first_byte_ms = duration  # the answer came in one piece
+        if first_byte != ended:
             first_byte_ms = _ms(first_byte - started) if first_byte else b"null"
         path, trace = exchange.path, exchange.traceparent
         # A canonical path holds no control, no backslash and nothing above 0x7F.
