@@ -33,6 +33,7 @@ from gateway.channel import (
 )
 from gateway.descriptors import descriptor_pair, send_descriptor
 from gateway.hot_path import HotPath, hot_path
+from gateway.supervisor.heap import heap
 from gateway.upstream.transition import Transition
 from meshway.snapshot import Question
 
@@ -127,7 +128,7 @@ class WorkerProcess:
                 [sys.executable, "-P", "-m", "gateway.worker.process", *map(str, pairs), *named],
                 pass_fds=handed,
                 stdin=subprocess.DEVNULL,
-                env=self.hot_path.environment(),
+                env=heap(self.hot_path.environment()),
             )
         except OSError:
             ours.close()
