@@ -22,8 +22,8 @@ from tests.parts.bookinfo import Bookinfo
 from tests.parts.load import Call, Load
 from tests.parts.mesh import Mesh
 
-# As the shop's policies have it: the page gets three attempts of 8 s. Who leaves before says nothing of the gateway, and
-# where this one process has little of the machine, the page takes seconds.
+# As the shop's policies have it: the page gets three attempts of 8 s. Who leaves before says nothing of the gateway:
+# where that one process has little of the machine, the page takes seconds.
 PATIENCE_S = 3 * 8.0 + 2.0
 PORTS = {"GET": "/productpage", "POST": "/reviews/0"}
 
