@@ -4,7 +4,8 @@ Run: python -m loadtest.soak [--seconds 1800] [--trouble-every 25]; `make soak-m
 two workers on this machine. A revision is applied each second. In turn, at the gateway `troubled`: a reload, a worker
 that is killed, another supervisor that takes over, the gateway killed; and the registry killed. It fails where a call
 fails that the design does not give up (0 at `steady`, and at `troubled` what was not on a killed process), where memory
-of `steady` drifts by 2 % after it has settled, or where descriptors are left open there.
+of `steady` drifts by 2 % after it has settled, or where descriptors are left open there that are none of its
+connections.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from typing import Final
 
 from loadtest.soak import report
 from loadtest.soak.callers import PROTOCOLS, Pace, Tally, for_ever
+from loadtest.soak.descriptors import Descriptors, count_for_ever
 from loadtest.soak.mesh import Mesh
 from loadtest.soak.trouble import STEADY, TROUBLED
 from loadtest.soak.watching import Watched, watch
@@ -33,6 +35,7 @@ async def soak(seconds: float, trouble_every_s: float, folder: Path, seed: int) 
         pace, busy = Pace(FIRST_PAUSE_S), list[float]()
         watched = {name: Watched(name, lambda name=name: _root(mesh, name)) for name in (STEADY, TROUBLED)}  # type: ignore[misc]
         watched["registry"] = Watched("registry", lambda: mesh.registry.process.pid)
+        counted = {name: Descriptors(each.root, mesh.asked(name)) for name, each in watched.items()}
         tallies, callers = list[Tally](), []
         for gateway, listeners in mesh.listeners.items():
             for protocol, (act, count, listener) in PROTOCOLS.items():
@@ -47,13 +50,16 @@ async def soak(seconds: float, trouble_every_s: float, folder: Path, seed: int) 
             spawn(mesh.trouble_for_ever(trouble_every_s), name="trouble"),
         ]
         watching = spawn(watch(list(watched.values()), pace, BUSY, busy), name="watch")
+        counting = spawn(count_for_ever(counted.values(), mesh.port_names, pace.stopping), name="count descriptors")
         await asyncio.sleep(seconds)
         for task in others:
             task.cancel()
         pace.stopping.set()
-        done, _ = await asyncio.wait([*calling, watching, *others], timeout=60.0)
+        done, _ = await asyncio.wait([*calling, watching, counting, *others], timeout=60.0)
         broken = [task.exception() for task in done if not task.cancelled() and task.exception() is not None]
-        return _report(mesh, tallies, watched, busy, seconds, [f"the soak itself broke: {error!r}" for error in broken])
+        return _report(
+            mesh, tallies, watched, counted, busy, seconds, [f"the soak itself broke: {error!r}" for error in broken]
+        )
 
 
 def _root(mesh: Mesh, name: str) -> int:
@@ -63,13 +69,20 @@ def _root(mesh: Mesh, name: str) -> int:
 
 
 def _report(
-    mesh: Mesh, tallies: list[Tally], watched: dict[str, Watched], busy: list[float], seconds: float, wrong: list[str]
+    mesh: Mesh,
+    tallies: list[Tally],
+    watched: dict[str, Watched],
+    counted: dict[str, Descriptors],
+    busy: list[float],
+    seconds: float,
+    wrong: list[str],
 ) -> int:
     """wrong: what is so already."""
     parts = (
         report.of_run(seconds, busy, mesh.applied, mesh.unapplied, mesh.troubles),
         report.of_callers(tallies, mesh.troubles, wrong),
-        report.of_processes(watched, seconds, wrong),
+        report.of_memory(watched, seconds, wrong),
+        report.of_descriptors(counted, seconds, wrong),
     )
     for part in parts:
         print("\n".join(part) + "\n")

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 
 import httpx
 
+from loadtest.soak.descriptors import KNOWN
 from loadtest.soak.trouble import NOTICED_S, STEADY, TROUBLED, Trouble
 from meshway.model.kinds import KINDS
 from tests.parts.gateway_process import GatewayProcess
@@ -86,6 +87,27 @@ class Mesh:
                 route |= MANY_SESSIONS
             found.append(_document(kind, spoken, route))
         return "\n---\n".join(json.dumps(each) for each in found)
+
+    # What is asked of it.
+
+    def asked(self, name: str) -> Callable[[], Awaitable[float]] | None:
+        """For the connections that a gateway knows; None: it is none."""
+        gateway = self.gateways.get(name)
+        if gateway is None:
+            return None
+
+        async def known() -> float:
+            return sum([await gateway.metric(metric) for metric in KNOWN])
+
+        return known
+
+    def port_names(self) -> dict[int, str]:
+        """Of all that somebody listens on."""
+        found = {port: name for name, port in self.ports.items()} | {self.registry.port: "the registry"}
+        for gateway, process in self.gateways.items():
+            found |= {port: f"{gateway}'s {spoken}" for spoken, port in self.listeners[gateway].items()}
+            found[process.settings["admin_port"]] = f"{gateway}'s admin"
+        return found
 
     # What happens.
 

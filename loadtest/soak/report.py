@@ -1,4 +1,4 @@
-"""What came of a soak, on one screen: each protocol's calls and failures by cause, the load, memory, descriptors."""
+"""What came of a soak, on two screens: each protocol's calls and failures by cause, the load, memory, descriptors."""
 
 import statistics
 from collections import Counter
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from loadtest.soak.callers import Tally
+from loadtest.soak.descriptors import Count, Descriptors, changed_kinds, left
 from loadtest.soak.trouble import STEADY, TROUBLED, Trouble, cause_of
 from loadtest.soak.watching import Watched
 
@@ -13,6 +14,8 @@ SETTLED_S: Final = 300
 WINDOW_S: Final = 60
 MOST_DRIFT: Final = 0.02
 MOST_LEFT: Final = 8  # descriptors
+COUNTED_S: Final = 30  # of descriptors, at the least: three counts
+MIB: Final = 1 << 20
 MOST_LOST: Final = 0.005  # datagrams at a gateway that nothing happens to
 MOST_SHOWN: Final = 12
 
@@ -41,18 +44,61 @@ def of_callers(tallies: Sequence[Tally], troubles: Sequence[Trouble], wrong: lis
         )
 
 
-def of_processes(watched: Mapping[str, Watched], seconds: float, wrong: list[str]) -> Iterable[str]:
-    settled, window = min(SETTLED_S, int(seconds / 3)), min(WINDOW_S, int(seconds / 6))
-    yield f"| processes | MiB after {settled} s | MiB at the end | drift | descriptors left |"
-    yield "|---|---|---|---|---|"
+def of_memory(watched: Mapping[str, Watched], seconds: float, wrong: list[str]) -> Iterable[str]:
+    """Of all processes of a tree, and of each of them as time goes: a plateau is no slope."""
+    settled, window = _spans(seconds)
+    yield f"| processes | MiB after {settled} s | MiB at the end | drift |"
+    yield "|---|---|---|---|"
     for name, each in watched.items():
         first, last, drift = each.drift(settled, window)
-        left = each.leak(settled, window)
-        yield f"| {name} | {first / 2**20:.1f} | {last / 2**20:.1f} | {drift:+.1%} | {left:+} |"
+        yield f"| {name} | {first / MIB:.1f} | {last / MIB:.1f} | {drift:+.1%} |"
         if name == STEADY and drift > MOST_DRIFT:
             wrong.append(f"{name}: memory drifts by {drift:+.1%}")
-        if name == STEADY and left > MOST_LEFT:
-            wrong.append(f"{name}: {left} descriptors are left open")
+    samples = min(len(each.memory) for each in watched.values())
+    moments = [*range(settled, samples - window - settled // 2, settled), samples - window]
+    yield ""
+    yield f"| MiB of each process after |{''.join(f' {moment} s |' for moment in moments)}"
+    yield "|---" * (1 + len(moments)) + "|"
+    for name, each in watched.items():
+        columns = [each.of_each(moment, window) for moment in moments]
+        for at in range(max(map(len, columns))):
+            values = "".join(f" {column[at] / MIB:.1f} |" if at < len(column) else " |" for column in columns)
+            yield f"| {name}{f', worker {at}' if at else ''} |{values}"
+
+
+def of_descriptors(counted: Mapping[str, Descriptors], seconds: float, wrong: list[str]) -> Iterable[str]:
+    """Of those that are left what they are: all kinds of which there are more, or fewer."""
+    settled, window = _spans(seconds)
+    window = max(window, COUNTED_S)
+    yield "| descriptors of | after | open | known to it as connections | neither | left |"
+    yield "|---|---|---|---|---|---|"
+    changed: list[str] = []
+    for name, each in counted.items():
+        end = each.counts[-1].at if each.counts else 0.0
+        before, after = each.within(settled, settled + window), each.within(end - window, end)
+        if not before or not after:
+            wrong.append(f"{name}: its descriptors were not counted")
+            continue
+        for at, counts in ((settled, before), (end, after)):
+            told = [statistics.median(numbers) for numbers in zip(*_numbers(counts), strict=True)]
+            yield (
+                f"| {name} | {at:.0f} s |{''.join(f' {number:.0f} |' for number in told)}"
+                f" {'' if counts is before else f'{left(before, after):+}'} |"
+            )
+        changed += (f"- {name}: {was} → {now} {kind}" for kind, was, now in changed_kinds(before, after))
+        if name == STEADY and left(before, after) > MOST_LEFT:
+            wrong.append(f"{name}: {left(before, after)} descriptors are left open that it does not know")
+    yield ""
+    yield from changed
+
+
+def _numbers(counts: Sequence[Count]) -> list[tuple[int, int, int]]:
+    return [(each.kinds.total(), each.known, each.rest) for each in counts]
+
+
+def _spans(seconds: float) -> tuple[int, int]:
+    """When it has settled, and how long it is looked at then, and at the end."""
+    return min(SETTLED_S, int(seconds / 3)), min(WINDOW_S, int(seconds / 6))
 
 
 def of_run(

@@ -1,8 +1,9 @@
-"""What the machine and the processes do while the soak runs: how busy, how much memory, how many descriptors."""
+"""What the machine and the processes do while the soak runs: how busy, how much memory."""
 
 import asyncio
 import statistics
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,33 +18,31 @@ GAIN: Final = 0.5  # of the pause, for each whole machine that is too busy
 
 @dataclass
 class Watched:
-    """Of one tree of processes. memory: bytes, descriptors: open, each second."""
+    """Of one tree of processes. memory: bytes of each of them, the root first, each second."""
 
     name: str
     root: Callable[[], int]
-    memory: list[int] = field(default_factory=list)
-    descriptors: list[int] = field(default_factory=list)
+    memory: list[tuple[int, ...]] = field(default_factory=list)
 
     def look(self) -> None:
-        memory = descriptors = 0
+        found = []
         for pid in process_tree(self.root()):
-            try:
-                memory += rss_bytes(pid)
-                descriptors += len(list(Path(f"/proc/{pid}/fd").iterdir()))
-            except OSError:  # gone meanwhile
-                continue
-        self.memory.append(memory)
-        self.descriptors.append(descriptors)
+            with suppress(OSError):  # gone meanwhile
+                found.append(rss_bytes(pid))
+        self.memory.append(tuple(found))
 
     def drift(self, settled: int, window: int) -> tuple[float, float, float]:
-        """Memory after it had settled (samples), and at the end, and by how much that is more: medians of a window."""
-        first = statistics.median(self.memory[settled : settled + window])
-        last = statistics.median(self.memory[-window:])
+        """Memory of all after it had settled (samples), and at the end, and by how much that is more: medians of a
+        window."""
+        first = statistics.median(map(sum, self.memory[settled : settled + window]))
+        last = statistics.median(map(sum, self.memory[-window:]))
         return first, last, last / first - 1.0
 
-    def leak(self, settled: int, window: int) -> int:
-        """Descriptors: the fewest at the end above the fewest after it had settled; connections come and go."""
-        return min(self.descriptors[-window:]) - min(self.descriptors[settled : settled + window])
+    def of_each(self, sample: int, window: int) -> list[float]:
+        """Memory of each process: medians of the window that begins there."""
+        found = self.memory[sample : sample + window]
+        most = max(map(len, found), default=0)
+        return [statistics.median(each[at] for each in found if len(each) > at) for at in range(most)]
 
 
 class Busyness:

@@ -1,7 +1,9 @@
 from loadtest.soak import report
 from loadtest.soak.callers import Failure, Tally
 from loadtest.soak.trouble import STEADY, TROUBLED, Trouble, cause_of
+from loadtest.soak.watching import Watched
 
+MIB = 1 << 20
 KILLED = Trouble("worker killed", began=100.0, ended=110.0, excuses="calls of the worker that was killed")
 RELOAD = Trouble("reload", began=200.0, ended=210.0)
 
@@ -39,3 +41,15 @@ def test_the_verdict_fits_a_screen_however_much_is_wrong() -> None:
     shown.clear()
     report.verdict([], shown.append)
     assert shown == ["Nothing unexplained: **met**."]
+
+
+def test_memory_is_told_of_each_process_as_time_goes() -> None:
+    samples: list[tuple[int, ...]] = [(40 * MIB, (50 + second // 300) * MIB) for second in range(1_790)]
+    wrong: list[str] = []
+    lines = list(report.of_memory({STEADY: Watched(STEADY, lambda: 1, samples)}, 1_800.0, wrong))
+    assert wrong == [f"{STEADY}: memory drifts by +4.4%"]
+    assert lines[-4].count(" s |") == 6
+    assert lines[-2:] == [
+        f"| {STEADY} | 40.0 | 40.0 | 40.0 | 40.0 | 40.0 | 40.0 |",
+        f"| {STEADY}, worker 1 | 51.0 | 52.0 | 53.0 | 54.0 | 55.0 | 55.0 |",
+    ]
