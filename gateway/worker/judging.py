@@ -38,13 +38,21 @@ class Judging:
             return
         now = _routes(self._holder.tables)
         if any(one is not other for one, other in zip(now, self._judged_by, strict=True)):
-            self._judged_by, self._is_under_way = now, True
-            self._rest = chain(tuple(self._holder.carried), self._streams.found(is_new=True))
+            self._judged_by = now
+            self._begin(is_new=True)
+
+    def _begin(self, *, is_new: bool) -> None:
+        self._is_under_way = True
+        self._rest = chain(self._streams.found(is_new=is_new), self._carried())
+
+    def _carried(self) -> "Iterator[Judge]":
+        """Gathered last: what was a call without an answer a moment ago may be a WebSocket by now."""
+        yield from tuple(self._holder.carried)
 
     def beat(self) -> None:
         if not self._is_under_way:
             if self._streams.is_due:
-                self._is_under_way, self._rest = True, self._streams.found(is_new=False)
+                self._begin(is_new=False)
             return
         tables, carried, until = self._holder.tables, self._holder.carried, perf_counter() + MOST_S
         while perf_counter() < until:

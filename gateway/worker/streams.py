@@ -1,7 +1,8 @@
 """Answers that go on: server-sent events, and calls of gRPC. Found when a newer revision judges what is carried.
 
 Nothing is noted of a call while it is carried: who looks goes over the connections of callers. A call of gRPC that is
-young, and one without an answer, are looked for again: nothing tells yet whether that will be a stream.
+young, and one without an answer, are looked for again: nothing tells yet whether that will be a stream, or a WebSocket,
+which is among the carried by itself.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -53,16 +54,15 @@ class Streams:
                         yield LastingAnswer(call, self._known).judge
 
     def _is_to_be_judged(self, call: "Call") -> bool:
-        if call.is_over or call.attempt is None or call.tunnel is not None or call in self._known:
-            return False
         exchange, now = call.exchange, self._now()
-        if exchange.started > self._until:
+        if call.is_over or call.tunnel is not None or call in self._known or exchange.started > self._until:
             return False
-        if _is_of_grpc(exchange):
+        is_asked = call.attempt is not None  # else it is held, or waits in line
+        if is_asked and _is_of_grpc(exchange):
             again_at = exchange.started + YOUNG_S
             if now >= again_at:
                 return True
-        elif exchange.answer is not None:
+        elif is_asked and exchange.answer is not None:
             return _answer_type(exchange).startswith(_EVENTS)
         else:
             again_at = now + YOUNG_S  # what it will be is not known yet

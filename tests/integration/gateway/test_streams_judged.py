@@ -68,6 +68,27 @@ async def test_events_that_begin_after_it_was_judged_are_looked_for_again() -> N
         caller.writer.close()
 
 
+async def test_a_call_that_was_held_when_it_was_judged_is_looked_for_again() -> None:
+    telling = Telling()
+    held = document("Route", "r", edge_route(to("books", fault={"delay": {"fixed": "300ms"}})))
+    async with (
+        telling.upstream.running(),
+        compiled_gateway(running("books", "1", port=telling.upstream.port), held) as gateway,
+    ):
+        caller = Caller(*await asyncio.open_connection("127.0.0.1", gateway.port))
+        caller.send(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+        await until(lambda: any(each.calls() for each in gateway.listeners[0].connections), what="the call")
+        gateway.apply(denied())
+        assert (await gateway.ask())[0] == 403
+        assert telling.upstream.open == 0
+        await caller.head()
+        gateway.leap(11.0)
+        assert await asyncio.wait_for(caller.reader.read(), 10.0) == b""
+        await until(lambda: len(gateway.lines) == 2, what="two lines")
+        assert gateway.lines[1]["reason"] == "denied"
+        caller.writer.close()
+
+
 async def test_one_of_many_streams_breaks_off_alone() -> None:
     telling = Telling()
     async with (

@@ -28,7 +28,7 @@ from tests.parts.compiled import compiled_gateway
 from tests.parts.conditions import until
 from tests.parts.http2_caller import calling
 from tests.parts.websocket import frame, read_frame
-from tests.parts.wire import Caller
+from tests.parts.wire import Caller, ScriptedUpstream
 
 POLICY_VIOLATION = (1008).to_bytes(2, "big")
 BLOCK: dict[str, Any] = {"websocket": {}}
@@ -144,6 +144,28 @@ async def test_it_is_judged_as_it_was_asked_whatever_was_changed_on_its_way() ->
             assert await said(caller, reader, b"1") == (0x80 | TEXT, b"1")
         gateway.apply(policy({"action": "deny", "to": [{"path": {"prefix": "/inner"}}]}))
         assert await read_frame(reader) == (0x80 | CLOSE, POLICY_VIOLATION)
+
+
+async def test_one_that_its_service_opens_after_it_was_judged_is_judged_again() -> None:
+    go_on, frames = asyncio.Event(), Frames()
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await go_on.wait()
+        await frames.serve(reader, writer)
+
+    asked = asyncio.Event()
+    frames.upstream = ScriptedUpstream(late)
+    async with frames.behind(websocket()) as gateway, raw(gateway) as (caller, reader):
+        await asyncio.wait_for(asked.wait(), 10.0)
+        gateway.apply(policy(default="deny"))
+        assert (await gateway.ask())[0] == 403
+        go_on.set()
+        assert (await caller.head()).startswith(b"HTTP/1.1 101 ")
+        gateway.leap(11.0)
+        assert await read_frame(reader) == (0x80 | CLOSE, POLICY_VIOLATION)
+        await until(lambda: len(gateway.lines) == 2)
+        assert gateway.lines[1]["reason"] == "denied"
 
 
 async def test_one_of_many_streams_ends_and_the_connection_stays() -> None:
