@@ -90,13 +90,14 @@ def _matched(match: Block, field: str, gateways: list[At], one: Foreign, around:
 
 def _served(hosts: list[At], server: Server, one: Foreign) -> tuple[str, ...]:
     """As far as the server is for them."""
-    bounds = [
-        bound
-        for bound, namespace in zip(server.hosts, server.namespaces, strict=True)
-        if namespace in ("*", one.namespace)
-    ]
-    common = (common_host(str(host.value), bound) for host in hosts for bound in bounds)
+    common = (common_host(str(host.value), bound) for host in hosts for bound in _bounds(server, one))
     return tuple(dict.fromkeys(host for host in common if host))
+
+
+def _bounds(server: Server, one: Foreign) -> list[str]:
+    """The hosts that it has for documents of this namespace; none: it is for others alone."""
+    named = zip(server.hosts, server.namespaces, strict=True)
+    return [host for host, namespace in named if namespace in ("*", one.namespace)]
 
 
 def _places(
@@ -116,11 +117,12 @@ def _places(
             reason = f"Gateway {'/'.join(key)} is not in this import: put it there, so that its servers are known"
             block.findings.refuse(name.origin, reason)
             return []
-        fit = filter(_TAKES[field], servers)
+        fit = [server for server in servers if _TAKES[field](server) and _bounds(server, one)]
         places += [_Place(listener_name(key[1], server.name), server) for server in fit]
     if port is not None:
         places = [place for place in places if place.server.port == port.value]
     if not places:
         origin = block.origin if port is None else port.origin
-        block.findings.wrong(origin, "never_matches", f"its Gateways have no such server of {_ASKED[field]}")
+        reason = f"its Gateways have no such server of {_ASKED[field]} for {one.namespace}"
+        block.findings.wrong(origin, "never_matches", reason)
     return places

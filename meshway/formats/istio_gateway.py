@@ -35,7 +35,8 @@ def servers_of(one: Foreign) -> list[Server]:
             continue
         written = server.get("port")
         port: Mapping[str, Any] = written if isinstance(written, Mapping) else {}
-        hosts = [str(host) for host in server.get("hosts") or []]
+        named = server.get("hosts")
+        hosts = [str(host) for host in named] if isinstance(named, list) else []
         found.append(
             Server(
                 name=str(server.get("name") or port.get("name") or ""),
@@ -138,15 +139,19 @@ def convert_gateway(one: Foreign, around: Surroundings) -> Iterator[Native]:
     if spec is None:
         return
     spec.ignore("selector", "every gateway has an edge listener")
-    listeners: dict[str, Tree] = {}
+    edge: Tree = {}
+    edge_tls: Tree = {}
     for at, (server, known) in enumerate(zip(spec.blocks("servers"), servers_of(one), strict=True)):
         port, hosts = server.block("port"), server.texts("hosts")
         server.refuse("bind", "addresses are a Listener's: write one with address")
         server.refuse("defaultEndpoint", "calls go where a Route sends them")
-        name = listener_name(one.name, known.name) if known.protocol in _BYTES else "edge-tls"
+        name, listener = "edge-tls", edge_tls
         if known.protocol in _BYTES:
             server.take("name")
-            put(listeners, name, None if port is None else _own_listener(port, known))
+            name, listener = listener_name(one.name, known.name), {} if port is None else _own_listener(port, known)
+            if port is not None:
+                _refuse_shared(port, name, known.port, around)
+            yield Native("Listener", "mesh", name, listener, [one.document])
         else:
             server.ignore("name", "hosts and certificates are not kept by server")
             if port is not None:
@@ -159,13 +164,26 @@ def convert_gateway(one: Foreign, around: Surroundings) -> Iterator[Native]:
             _passed_on(tls)
             continue
         names = [At(str(host.value).rpartition("/")[2], host.origin) for host in hosts]
-        certificate = _tls(tls, [host for host in names if host.value != "*"], listeners, name, known.protocol)
+        certificate = _tls(tls, [host for host in names if host.value != "*"], edge, listener, name, known.protocol)
         if certificate:
             own = one.name if at == 0 else f"{one.name}-{at}"
             yield Native("Certificate", one.namespace, own, certificate, [one.document])
     spec.close()
-    for name, listener in listeners.items():
-        yield Native("Listener", "mesh", name, listener, [one.document])
+    for name, listener in (("edge", edge), ("edge-tls", edge_tls)):
+        if listener:
+            yield Native("Listener", "mesh", name, listener, [one.document])
+
+
+def _refuse_shared(block: Block, name: str, port: int, around: Surroundings) -> None:
+    """A port is one Listener's, whichever Gateway it is of: the first one's."""
+    for (group, _, gateway), servers in around.gateways.items():
+        for server in servers:
+            if group == ISTIO and server.protocol in _BYTES and server.port == port:
+                first = listener_name(gateway, server.name)
+                if first != name:
+                    reason = f"{port} is the port of Listener {first}: put hosts and routes of both servers there"
+                    block.findings.refuse(block.at("number"), reason)
+                return
 
 
 def _port(block: Block) -> None:
@@ -203,10 +221,11 @@ def _passed_on(block: Block) -> None:
     block.close()
 
 
-def _tls(block: Block, hosts: list[At], listeners: dict[str, Tree], shown: str, protocol: str) -> Tree:
-    """The Certificate of one server, and what Listeners must say of it. shown: the name of the one that shows it."""
+def _tls(block: Block, hosts: list[At], edge: Tree, listener: Tree, shown: str, protocol: str) -> Tree:
+    """The Certificate of one server, and what Listeners must say of it: the edge's, and the one that shows it, by its
+    name."""
     if (redirects := block.flag("httpsRedirect")) is not None and redirects.value:
-        put(listeners.setdefault("edge", {}), "redirect_https", At({"status": 301}, redirects.origin))
+        put(edge, "redirect_https", At({"status": 301}, redirects.origin))
     mode = block.choice("mode", {name: name for name in _MODES})
     certificate: Tree = {}
     put(certificate, "secret", block.text("credentialName"))
@@ -218,14 +237,11 @@ def _tls(block: Block, hosts: list[At], listeners: dict[str, Tree], shown: str, 
     put(certificate, "files.key", block.text("privateKey"))
     trust = block.text("caCertCredentialName")
     if mode is not None:
-        listener = listeners.setdefault(shown, {}) if _MODES[mode.value] else {}
         if _MODES[mode.value] is None:
             block.findings.refuse(mode.origin, f"{mode.value} is not carried: SIMPLE, MUTUAL and OPTIONAL_MUTUAL are")
         elif _MODES[mode.value] != "none":
             put(listener, "tls.client_auth", At(_MODES[mode.value], mode.origin))
             put(listener, "tls.trust", trust)
-        if not listener:
-            listeners.pop(shown, None)
     lowest = block.choice(
         "minProtocolVersion",
         {"TLS_AUTO": "1.2", "TLSV1_0": None, "TLSV1_1": None, "TLSV1_2": "1.2", "TLSV1_3": "1.3"},
@@ -233,7 +249,7 @@ def _tls(block: Block, hosts: list[At], listeners: dict[str, Tree], shown: str, 
     if lowest is not None and lowest.value is None:
         block.findings.refuse(lowest.origin, "TLS before 1.2 is broken: write TLSV1_2")
     elif lowest is not None:
-        put(listeners.setdefault(shown, {}), "tls.min_version", lowest)
+        put(listener, "tls.min_version", lowest)
     for field in ("caCertificates", "caCrl", "tlsCertificates"):
         block.refuse(field, "files of the proxy's own: put them into a Secret and write credentialName")
     for field in ("subjectAltNames", "verifyCertificateSpki", "verifyCertificateHash"):

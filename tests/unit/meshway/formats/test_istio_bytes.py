@@ -109,6 +109,35 @@ def test_what_cannot_be_carried_is_told_where_it_stands(spec: str, gateways: str
     assert [each[1:] for each in found] == [(f"spec.{path}", code)]
 
 
+def test_a_server_takes_routes_of_the_namespaces_that_it_is_for() -> None:
+    route = f"tcp: [{{match: [{{port: 27017}}], {TO}}}]"
+    own = GATEWAY.replace('hosts: ["*"]', 'hosts: ["other/*"]')
+    assert [each[1:] for each in told(f"{service(route)}---\n{own}")] == [
+        ("spec.tcp[0].match[0].port", "never_matches")
+    ]
+    assert told(f"{service(route)}---\n{own.replace('other/', './')}") == []
+
+
+@pytest.mark.parametrize("gateway", ["name: gate", "name: next", "name: gate, namespace: far"])
+def test_a_port_is_one_listener_s_whichever_gateway_it_is_of(gateway: str) -> None:
+    """As is a name: of two servers that have the same, none is silently left out."""
+    beside = f"kind: Gateway\nmetadata: {{{gateway}}}\nspec:\n  servers:\n"
+    port = "{number: 8443, protocol: TLS, name: more}, hosts: [b.example], tls: {mode: PASSTHROUGH}"
+    if gateway == "name: gate":
+        text = f"{GATEWAY}  - {{port: {port}}}\n"
+    else:
+        text = f"{GATEWAY}---\napiVersion: networking.istio.io/v1\n{beside}  - {{port: {port}}}\n"
+    assert [(path.rpartition("]")[2], code) for _, path, code in told(text)] == [(".port.number", "unsupported")]
+    for name in ("passed", "pas.sed"):
+        made = [one.raw for one in converted(text.replace("more", name).replace("8443", "8445")).documents]
+        assert sum(one["spec"].get("port") == 8445 for one in made) == 2
+
+
+def test_hosts_of_another_type_are_told() -> None:
+    wrong = GATEWAY.replace('hosts: ["*"]', "hosts: 5")
+    assert [each[1:] for each in told(wrong)] == [("spec.servers[1].hosts", "wrong_type")]
+
+
 def test_what_comes_out_is_sound() -> None:
     texts = [
         service(f"tcp: [{{{TO}}}]\n  tls: [{{match: [{{sniHosts: [a.example]}}], {TO}}}]"),
