@@ -3,7 +3,7 @@ from random import Random
 import pytest
 
 from gateway.exchange import NEVER
-from gateway.relay.deadline import TICK_S, TimerWheel
+from gateway.relay.deadline import FARTHEST_S, TICK_S, TimerWheel
 from gateway.wire.interfaces import Timer, TimerOwner
 
 
@@ -52,6 +52,33 @@ def test_an_unset_timer_tells_nobody_and_leaves_the_wheel() -> None:
     wheel.advance(102.0)
     assert owner.told == []
     assert len(wheel) == 0
+
+
+def test_a_timer_that_is_over_leaves_the_wheel_within_a_minute_however_far_its_end_was() -> None:
+    wheel, owner = TimerWheel(100.0), Owner()
+    for n in range(1_000):
+        timer = Timer()
+        wheel.set(timer, owner, 3_700.0 + n / 10)
+        timer.due, timer.owner = NEVER, None
+    wheel.advance(100.0 + FARTHEST_S + 2 * TICK_S)
+    assert (len(wheel), owner.told) == (0, [])
+
+
+def test_a_timer_of_an_hour_is_told_when_it_is_over_and_filed_once_until_then() -> None:
+    wheel, timer, owner = TimerWheel(100.0), Timer(), Owner()
+    now, most = 100.0, 0
+    wheel.set(timer, owner, 3_700.0)
+    while now < 3_699.9:
+        now += 0.7
+        if now < 1_000.0:
+            wheel.set(timer, owner, 3_700.0 - now / 1_000)  # a little earlier each time
+        elif now < 1_001.0:
+            wheel.set(timer, owner, 3_700.0)
+        wheel.advance(min(now, 3_699.9))
+        most = max(most, len(wheel))
+    assert (owner.told, most) == ([], 1)
+    wheel.advance(3_700.02)
+    assert (owner.told, len(wheel)) == ([3_700.02], 0)
 
 
 def test_an_owner_that_fails_keeps_no_other_from_being_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -115,7 +142,7 @@ def test_a_random_course_agrees_with_a_plain_list() -> None:
         if random.random() < 0.2:
             timers[at].due = due[at] = NEVER
         else:
-            due[at] = now + random.choice((0.0, 0.005, 0.02, 0.3, 2.0, 60.0)) * random.random()
+            due[at] = now + random.choice((0.0, 0.005, 0.02, 0.3, 2.0, 60.0, 600.0)) * random.random()
             wheel.set(timers[at], owners[at], due[at])
         now += random.choice((0.001, 0.01, 0.05, 5.0 if random.random() < 0.01 else 0.0))
         wheel.advance(now)
