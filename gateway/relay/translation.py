@@ -39,9 +39,11 @@ class TranslatedDownstream(PassingDownstream):
             self._exchange.status = self._translation.head.status
 
     def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
-        made = self._translation.head
+        made, is_cut = self._translation.head, self._translation.is_cut
         if made is not None:
-            self._begin(made, ended=ended)
+            self._begin(made, ended=ended and not is_cut)
+        if is_cut:
+            self._next.abort()
 
     def send_body(self, data: bytes) -> None:
         """The relay has counted what came; what goes out is what counts."""

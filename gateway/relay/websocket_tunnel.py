@@ -128,6 +128,9 @@ class WebSocketTunnel(Tunnel):
         return True
 
     def end_refused(self, refusal: Reply) -> None:
+        if self._owed:  # his fault came first, and the service has its close frame
+            self._end_failed()
+            return
         if not self._said:
             self._say(POLICY_VIOLATION, GOING_AWAY)
         self.call.end_upgraded(self.attempt, "cancelled", refusal.flag, refusal.reason, refusal.detail, refusal.policy)

@@ -42,11 +42,20 @@ class Doubling(AnswerTranslation):
         return b"!"
 
 
+class Breaking(Doubling):
+    """Finds at the end that it is not whole."""
+
+    def end(self, trailers: bytes) -> bytes:
+        self.is_cut = True
+        return b""
+
+
 def counted(target: Cluster) -> RoutePlan:
     made = plan(target, response_filters=(lambda head: None,))
 
     def encode(exchange: Exchange, head: ResponseHead) -> AnswerTranslation:
-        return Counting(head) if exchange.path == b"/count" else Doubling(head)
+        kinds: dict[bytes, type[Counting | Doubling]] = {b"/count": Counting, b"/break": Breaking}
+        return kinds.get(exchange.path, Doubling)(head)
 
     return replace(made, encode=encode)
 
@@ -98,3 +107,14 @@ def test_an_answer_that_breaks_before_the_caller_has_any_of_it_is_one_of_our_own
     upstream.answer(200, b"abc", ended=False)
     upstream.fail()
     assert book.told[-1] == ("cut",)
+
+
+def test_an_answer_that_is_not_whole_is_cut_also_where_it_came_in_one_piece() -> None:
+    for is_whole in (False, True):
+        book = Playbook(make_plan=counted)
+        book.request(target="/break")
+        upstream = book.connect()
+        upstream.answer(200, b"a", ended=is_whole)
+        if not is_whole:
+            upstream.end()
+        assert book.told == [("head", 200, b"aa", "open"), ("cut",)], is_whole

@@ -1,3 +1,4 @@
+from gateway.exchange import Reply
 from gateway.plan import RoutePlan, WebSocketPlan
 from gateway.upstream.cluster import Cluster
 from tests.parts.one_route import plan
@@ -96,18 +97,22 @@ def test_a_caller_at_fault_waits_a_second_for_the_rest_and_is_not_pinged() -> No
     book.assert_nothing_is_held()
 
 
-def test_of_a_caller_at_fault_the_drain_and_the_services_own_fault_are_the_end() -> None:
-    for end in ("drain", "fault", "cut"):
+def test_of_a_caller_at_fault_the_drain_a_refusal_and_the_services_own_fault_are_the_end() -> None:
+    for end in ("drain", "fault", "cut", "refusal"):
         book, upstream = failed()
         if end == "drain":
             upstream.events._call.tunnel.say_goodbye(1001)  # type: ignore[union-attr]
         elif end == "fault":
             upstream.body(frame(3))
-        else:
+        elif end == "cut":
             upstream.fail("reset")
+        else:
+            refusal = Reply(403, "denied", "UAEX", "not any more", policy="AccessPolicy own")
+            upstream.events._call.tunnel.end_refused(refusal)  # type: ignore[union-attr]
         assert book.told[-2:] == [("body", b"\x88\x02\x03\xea"), ("finished",)], end
         told = [each for each in upstream.told if each[0] == "body"]
         assert len(told) == 2, "its message, and one close frame"
+        assert end == "cut" or book.last().reason == "websocket_protocol"
         book.assert_nothing_is_held()
 
 
