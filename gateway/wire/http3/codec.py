@@ -200,7 +200,7 @@ class H3Codec:
         if number in self._critical or number == self._own:
             raise H3Fault(frames.CLOSED_CRITICAL_STREAM, "a stream that may not end")
         if number & 3:
-            self._kinds.pop(number, None)
+            self._forget(number)
             return []
         is_known = number in self._incoming
         if has_reset and number in self._over:
@@ -219,8 +219,8 @@ class H3Codec:
         if isinstance(kind, bytes):
             read = read_varint(kind + data, 0)
             if read is None:
-                if ended:  # it said nothing (§6.2)
-                    self._kinds.pop(number, None)
+                if ended:
+                    self._forget(number)
                 else:
                     self._kinds[number] = kind + data
                 return []
@@ -245,6 +245,11 @@ class H3Codec:
         except pylsqpack.DecoderStreamError as error:
             raise H3Fault(frames.QPACK_DECODER_STREAM_ERROR, "word of a table that is not used") from error
         return heard
+
+    def _forget(self, number: int) -> None:
+        """A stream of one direction is over. One that has not said what it is is borne (§6.2), and was for nothing."""
+        if isinstance(self._kinds.pop(number, b""), bytes):
+            self.wasted += 1
 
     def _begin_one_way(self, number: int, kind: int) -> int:
         if kind == _PUSH or (kind in _ONCE and kind in self._kinds.values()):

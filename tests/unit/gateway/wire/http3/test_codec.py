@@ -231,7 +231,9 @@ def test_streams_that_end_before_they_say_what_they_are_leave_nothing_behind() -
     for stream, begun in ((2, b""), (6, b"\x40")):
         on.take(begun, stream=stream)
         assert on.take(b"", ended=True, stream=stream) == []
+    assert on.codec.receive(StreamReset(error_code=9, stream_id=10)) == []
     assert on.codec._kinds == {}
+    assert on.codec.wasted == 3, "who opens them on and on is ended"
 
 
 def test_streams_that_nobody_knows_are_passed_over() -> None:
