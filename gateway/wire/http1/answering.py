@@ -9,6 +9,7 @@ from abc import abstractmethod
 from gateway.exchange import Exchange, Reply
 from gateway.relay.call import Call
 from gateway.relay.tunnel import Tunnel
+from gateway.wire.half_close import close_half
 from gateway.wire.heads import (
     CLOSE_FIELD,
     KEEP_ALIVE_FIELD,
@@ -92,7 +93,7 @@ class AnsweringSide(asyncio.Protocol):
     def send_end(self, trailers: bytes) -> None:
         if self._tunnel is not None:
             if self._transport.can_write_eof():
-                self._transport.write_eof()
+                close_half(self._transport)
             elif self._call is not None and not self._call.is_over:
                 self._tunnel.on_end()  # he cannot be told by TLS without ending both ways
             if self._call is not None and self._call.is_over:

@@ -15,6 +15,7 @@ from gateway.exchange import NEVER, Exchange
 from gateway.upstream.cluster_settings import OpeningSettings
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import OutsideHosts
+from gateway.wire.half_close import close_half
 from gateway.wire.heads import request_head
 from gateway.wire.interfaces import MAX_INTERIM, Timer, UpstreamEvents
 from gateway.wire.opening import Opener
@@ -191,7 +192,7 @@ class ClientProtocol(asyncio.Protocol):
         self._is_request_sent = True
         if self._state is _State.TUNNEL:
             if self._transport.can_write_eof():
-                self._transport.write_eof()
+                close_half(self._transport)
         elif self._is_chunked:
             self._transport.write(last_chunk(trailers))
 

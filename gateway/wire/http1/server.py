@@ -15,6 +15,7 @@ from gateway.relay.explained import ExplainedDownstream
 from gateway.relay.forwarding import Forwarding, is_looping
 from gateway.relay.trace import begin_trace
 from gateway.wire.entrance import Entrance, entrance
+from gateway.wire.half_close import close_half
 from gateway.wire.http1.answering import AnsweringSide
 from gateway.wire.interfaces import Address, Downstream, Timer
 from gateway.wire.listener_context import PREFACE, VOID, Connecting, ListenerContext
@@ -399,7 +400,7 @@ class ServerProtocol(AnsweringSide):
             return
         self._update_reading()
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            close_half(self._transport)
         self._listener.relay.wheel.set(self._watch, self, self._listener.now() + self._listener.limits.linger_s)
 
     # Backpressure.

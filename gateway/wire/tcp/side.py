@@ -5,11 +5,11 @@ What one side does not take stops the reading of the other, so no more is held t
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final, Protocol, cast
 
 from gateway.exchange import NEVER
 from gateway.relay.deadline import TimerWheel
+from gateway.wire.half_close import close_half
 from gateway.wire.interfaces import Timer
 from gateway.wire.reset import reset
 
@@ -187,6 +187,5 @@ class Side(asyncio.Protocol):
             return True
         if not self.transport.can_write_eof():
             return False
-        with suppress(OSError):  # it was cut in this moment, which is told by and by
-            self.transport.write_eof()
+        close_half(self.transport)
         return True
