@@ -54,9 +54,9 @@ class Columns:
         self._free, self._lent = self._free[: self._slots], self._free[self._slots :]
         return tuple(self._lent)
 
-    def end_loan(self) -> None:
-        """It has failed; its workers are there for a moment yet."""
-        self._lent = self._later(self._lent)
+    def end_loan(self, drain_s: float) -> None:
+        """It has failed; its workers answer for so long yet whom they have taken in."""
+        self._lent = self._later(self._lent, drain_s)
 
     def borrow(self, path: Path, columns: Sequence[int]) -> None:
         """Before any worker starts: the table of the one whose place is taken, with what it lends. Where that is of
@@ -76,7 +76,7 @@ class Columns:
         """The one before has ended; workers that it left behind are there for a moment yet."""
         self._others = self._later(self._others)
 
-    def _later(self, columns: list[int]) -> list[int]:
+    def _later(self, columns: list[int], drain_s: float = 0.0) -> list[int]:
         if columns:
-            asyncio.get_running_loop().call_later(ORPHANED_S, self.give_back, *columns)
+            asyncio.get_running_loop().call_later(drain_s + ORPHANED_S, self.give_back, *columns)
         return []

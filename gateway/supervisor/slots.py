@@ -186,11 +186,12 @@ class Slots:
             slot.close()
         await self._until_gone(drain_s)
 
-    async def hand_over(self, drain_s: float) -> None:
-        """To another supervisor, whose workers read the sockets already: ours drain, and what queues is theirs."""
+    async def hand_over(self, idle_s: float, drain_s: float, shared: int) -> None:
+        """To another supervisor, whose workers read the sockets already: ours drain, and what queues is theirs. shared:
+        of so many slots; who queues at a further one is taken in."""
         self.is_ending = True
         for worker in self.workers:
-            worker.drain(drain_s, drain_s)
+            worker.drain(idle_s, drain_s, is_last=worker.slot >= shared)
         for slot in self.slots:
             slot.close()
         await self._until_gone(drain_s)

@@ -11,6 +11,7 @@ from gateway.settings import own_version
 from gateway.supervisor.handing_over import HandingOver
 from gateway.supervisor.offer import Offer, Taken
 from gateway.supervisor.reloading import spent_limits
+from gateway.supervisor.slots import END_IDLE_S
 from gateway.supervisor.taking_over import TakingOver
 from gateway.supervisor.worker_process import WorkerProcess
 from gateway.upstream.transition import Transition
@@ -35,6 +36,7 @@ class Succession:
         self._place = place
         self._handing: HandingOver | None = None
         self._taking: TakingOver | None = None
+        self._shared = 0  # slots whose sockets the other one has as well
         self._unjudged: list[tuple[WorkerProcess, NonceFrame]] = []
 
     @property
@@ -55,6 +57,7 @@ class Succession:
         self._taking = TakingOver(
             self._on_transition, self._on_buckets, self._on_handed, of.slots.columns.inherit, self._judge
         )
+        self._shared = taken.offer.slots
         await self._taking.open(taken.link)
         of.listeners.inherited = dict(taken.own)
         if taken.offer.reset_key:  # callers of HTTP/3 believe what this was told to them by
@@ -82,7 +85,8 @@ class Succession:
 
     async def _give_way(self, reason: str) -> NoReturn:
         self.give_up()
-        await self._of.slots.hand_over(0.0)
+        # Its workers may have served for a minute: whom they have taken in is answered.
+        await self._of.slots.hand_over(END_IDLE_S, self._of.settings.worker.drain_s, self._shared)
         raise Problem(503, "not_taken_over", f"{reason}, so the gateway that runs goes on")
 
     def look(self) -> None:
@@ -158,7 +162,7 @@ class Succession:
         def go_on() -> None:
             of.keeper.replaced()  # whatever the other one has written
             self._place.keep_files()
-            of.slots.columns.end_loan()
+            of.slots.columns.end_loan(of.settings.worker.drain_s)
 
         def leave(channel: Channel, pid: int) -> None:
             of.service_manager.succeeded_by(pid)

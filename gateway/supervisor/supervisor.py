@@ -279,7 +279,8 @@ class Supervisor:
         self.listeners.is_over = True
 
     async def leave(self) -> None:
-        await self.slots.hand_over(self.settings.worker.drain_s)
+        drain_s = self.settings.worker.drain_s
+        await self.slots.hand_over(drain_s, drain_s, len(self.slots.slots))
         self._has_ended.set()
 
     # What parts say.

@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import socket
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from tests.parts.http2_caller import Http2Caller
 from tests.parts.load import Load
 from tests.parts.plain_service import PlainService
 from tests.parts.ports import free_port, is_taken
+from tests.parts.wire import Caller, ScriptedUpstream, read_head
 
 UPGRADES = 3
 
@@ -207,6 +209,42 @@ async def test_one_that_cannot_serve_leaves_the_running_one_as_it_was(feed: Feed
         assert gateway.process is first
         assert gateway.is_running
         assert (await gateway.call("books")).status_code == 200
+
+
+async def test_one_that_gives_up_answers_whom_its_workers_have_taken_in(feed: Feed, tmp_path: Path) -> None:
+    go_on = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        await go_on.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1")
+
+    slow = ScriptedUpstream(serve)
+    async with slow.running(), GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
+        feed.commit(running("slow", "s1", port=slow.port))
+        await gateway.wait_for_revision(feed.revision)
+        other = GatewayProcess(tmp_path, feed.url, workers=2, take_over=True)
+        other.program = (
+            "from gateway.supervisor import slots, succession\nsuccession.READY_S = 3.0\n"
+            "slots.Slots.missing = property(lambda _: 'a third one does not serve')\n"
+        )
+        other.launch()
+        await until(lambda: other.text().count(" accepts after ") == 2)
+        port, get = gateway.settings["mesh_port"], b"GET / HTTP/1.1\r\nHost: slow.default.mesh\r\n\r\n"
+        callers = [Caller(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(12)]
+        for caller in callers:
+            caller.send(get)
+        await until(lambda: slow.open == len(callers))
+        await until(lambda: "this one goes on" in gateway.text())
+        assert other.process is not None
+        with pytest.raises(subprocess.TimeoutExpired):
+            await asyncio.to_thread(other.process.popen.wait, 1.0)
+        go_on.set()
+        for caller in callers:
+            assert b" 200 " in await caller.head()
+            caller.writer.close()
+        assert await asyncio.to_thread(other.process.popen.wait, 30) != 0
+        assert "a third one does not serve" in other.text()
 
 
 async def test_the_child_of_up_keeps_its_place_and_does_not_speak_for_up(
