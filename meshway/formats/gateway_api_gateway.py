@@ -8,7 +8,7 @@ from typing import Final
 
 from meshway.formats.foreign import At, Block, Origin
 from meshway.formats.foreign_metadata import read_envelope
-from meshway.formats.istio_gateway import common_host, listener_name
+from meshway.formats.istio_gateway import common_host, listener_name, refuse_shared
 from meshway.formats.native import Native, Tree, put
 from meshway.formats.surroundings import GATEWAY_API, Foreign, Server, Surroundings
 
@@ -113,20 +113,23 @@ def convert_gateway(one: Foreign, around: Surroundings) -> Iterator[Native]:
         mode = tls.choice("mode", {"Terminate": "terminate", "Passthrough": "passthrough"}) if tls else None
         listener.close()
         spoken = str(protocol.value) if protocol is not None else ""
-        own = f"{one.name}-{name.value}" if name else one.name
+        own = listener_name(one.name, name.value if name else "")
         if protocol is not None and spoken in BYTES:
             told: Tree = {}
             put(told, "port", port)
             told["protocol"] = At(spoken.lower(), protocol.origin)
             if spoken == "TLS":
                 put(told, "tls.mode", mode or At("terminate", protocol.origin))
-            yield Native("Listener", "mesh", listener_name(one.name, name.value if name else ""), told, [one.document])
+            if port is not None:
+                refuse_shared(port, own, spoken, around)
+            yield Native("Listener", "mesh", own, told, [one.document])
         elif port is not None:
             listener.findings.warn(port.origin, "is ignored: the edge listener has its own port")
         if spoken not in HTTP | BYTES and protocol is not None:
             listener.findings.refuse(protocol.origin, f"{spoken} is not carried: HTTP, HTTPS, TCP, TLS and UDP are")
         if tls is not None and (certificate := _certificate(tls, mode, spoken)):
             put(certificate, "hosts", [hostname] if hostname is not None and hostname.value != "*" else [])
+            put(certificate, "listeners", [At(own, tls.origin)] if spoken == "TLS" else [])
             yield Native("Certificate", one.namespace, own, certificate, [one.document])
     spec.close()
 

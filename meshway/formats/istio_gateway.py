@@ -150,7 +150,7 @@ def convert_gateway(one: Foreign, around: Surroundings) -> Iterator[Native]:
             server.take("name")
             name, listener = listener_name(one.name, known.name), {} if port is None else _own_listener(port, known)
             if port is not None:
-                _refuse_shared(port, name, known.port, around)
+                refuse_shared(At(known.port, port.at("number")), name, known.protocol, around)
             yield Native("Listener", "mesh", name, listener, [one.document])
         else:
             server.ignore("name", "hosts and certificates are not kept by server")
@@ -174,15 +174,16 @@ def convert_gateway(one: Foreign, around: Surroundings) -> Iterator[Native]:
             yield Native("Listener", "mesh", name, listener, [one.document])
 
 
-def _refuse_shared(block: Block, name: str, port: int, around: Surroundings) -> None:
-    """A port is one Listener's, whichever Gateway it is of: the first one's."""
-    for (group, _, gateway), servers in around.gateways.items():
+def refuse_shared(port: At, name: str, protocol: str, around: Surroundings) -> None:
+    """A port is one Listener's, whichever Gateway it is of: the first one's. name: of the one that asks for it."""
+    for (_, _, gateway), servers in around.gateways.items():
         for server in servers:
-            if group == ISTIO and server.protocol in _BYTES and server.port == port:
+            is_of_bytes = server.protocol in _BYTES or server.protocol == "UDP"
+            if is_of_bytes and server.port == port.value and (server.protocol == "UDP") == (protocol == "UDP"):
                 first = listener_name(gateway, server.name)
                 if first != name:
-                    reason = f"{port} is the port of Listener {first}: put hosts and routes of both servers there"
-                    block.findings.refuse(block.at("number"), reason)
+                    reason = f"{port.value} is the port of Listener {first}: put hosts and routes of both there"
+                    around.findings.refuse(port.origin, reason)
                 return
 
 

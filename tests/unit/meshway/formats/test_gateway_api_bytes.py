@@ -38,9 +38,15 @@ def test_a_listener_of_bytes_is_a_listener_at_its_port() -> None:
         "Listener mesh/gate-pg": {"port": 5432, "protocol": "tcp"},
         "Listener mesh/gate-passed": {"port": 8443, "protocol": "tls", "tls": {"mode": "passthrough"}},
         "Listener mesh/gate-opened": {"port": 8444, "protocol": "tls", "tls": {"mode": "terminate"}},
-        "Certificate infra/gate-opened": {"secret": "cert", "hosts": ["db.example"]},
+        "Certificate infra/gate-opened": {"secret": "cert", "hosts": ["db.example"], "listeners": ["gate-opened"]},
         "Listener mesh/gate-game": {"port": 7777, "protocol": "udp"},
     }
+
+
+def test_a_port_is_one_listener_s_for_each_transport() -> None:
+    beside = "  - {name: more, port: %d, protocol: %s}\n"
+    assert [each[1:] for each in told(GATEWAY + beside % (8443, "TCP"))] == [("spec.listeners[5].port", "unsupported")]
+    assert told(GATEWAY + beside % (8443, "UDP") + beside.replace("more", "next") % (7777, "TCP")) == []
 
 
 def test_a_route_is_for_the_listeners_of_its_protocol_or_the_one_it_names() -> None:
