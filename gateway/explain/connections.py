@@ -4,16 +4,17 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+from gateway.compiler.cluster_key import destination_key
 from gateway.compiler.compiled_route import CompiledRoute
 from gateway.compiler.diff import Entry
 from gateway.compiler.listeners import ListenerPlan
 from gateway.compiler.state import State
 from gateway.exchange import EDGE, MESH, Exchange, Reply
 from gateway.explain.asking import caller_of
-from gateway.explain.destinations import destinations_told
+from gateway.explain.destinations import destinations_told, whose_settings
 from gateway.explain.filters import walk
 from gateway.explain.telling import Telling
-from gateway.plan import RoutePlan
+from gateway.plan import BUILT_IN, RoutePlan
 from gateway.relay.passage import TCP, UDP, no_request, no_route_for, no_session_route, not_connected
 from gateway.routing.connection_table import ConnectionPlan
 from gateway.routing.session_plan import SessionPlan
@@ -98,7 +99,7 @@ class _Telling(Telling):
         plan = exchange.plan = led.plan.route
         self._found = self._found._replace(plan=plan)
         by = self._by = Said(document=led.document, path="spec")
-        self._settings = list(_settings_of(led.plan, led.document))
+        self._settings = list(self._settings_told(led))
         self._filters, self._reply = walk(plan.steps, exchange, by)
         if self._reply is None:
             self._enter(plan, None, 0, by)
@@ -128,6 +129,16 @@ class _Telling(Telling):
         at = "" if spoken[0] is entry.spec.ports[0] else spoken[0].name
         to = Destination(service=entry.name, port=at or None)
         return _Led(plan, plan.title, entry.namespace, (to,))
+
+    def _settings_told(self, led: _Led) -> Iterator[Setting]:
+        """A CONNECT has no route that could say anything: how long it may be idle is its service's word."""
+        if not isinstance(led.plan, ConnectionPlan) or not self._is_connect:
+            yield from _settings_of(led.plan, led.document)
+            return
+        key, field = destination_key(led.namespace, led.written[0]), "timeouts.upgraded_idle"
+        whose = whose_settings(self._state, key).get(field, BUILT_IN)
+        yield Setting(document=whose, path=f"spec.{field}", field=field, value=_seconds(led.plan.idle_s))
+        yield Setting(document=BUILT_IN, field="half_close", value=_seconds(led.plan.half_close_s))
 
     def _nowhere(self) -> Reply:
         if self._is_connect:

@@ -138,10 +138,15 @@ def _why_not(endpoint: Endpoint, now: float) -> str:
             return f"the registry says {status}"
 
 
+def whose_settings(state: State, key: ClusterKey) -> dict[str, str]:
+    """By field, the TrafficPolicy whose word it is; what is missing is built in."""
+    places = service_places(*key[:3], key.port or state.first_ports.get(key.owner, FIRST_PORT))
+    return sources((f"TrafficPolicy {entry.title}", entry.spec) for entry in state.policies.at(places))
+
+
 def _settings(state: State, key: ClusterKey, cluster: Cluster) -> Iterator[Setting]:
     """What decides here beside the endpoints themselves."""
-    places = service_places(*key[:3], key.port or state.first_ports.get(key.owner, FIRST_PORT))
-    by = sources((f"TrafficPolicy {entry.title}", entry.spec) for entry in state.policies.at(places))
+    by = whose_settings(state, key)
     settings = cluster.settings
     shown: list[tuple[str, str]] = [
         ("load_balancer.algorithm", settings.balancing.algorithm),

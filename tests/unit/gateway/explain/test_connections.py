@@ -87,6 +87,13 @@ def test_a_connect_of_the_mesh_is_told_where_it_leads() -> None:
     assert [(one.service, one.document) for one in explanation.destinations] == [
         ("default/db:pg", "Service default/db")
     ]
+    assert [(one.field, one.value, one.document) for one in explanation.settings] == [
+        ("timeouts.upgraded_idle", "3600s", "built in"),
+        ("half_close", "60s", "built in"),
+    ]
+    policy = document("TrafficPolicy", "slow", {"targets": [{"service": "db"}], "timeouts": {"upgraded_idle": "9s"}})
+    (idle, _) = told(service, policy, method="CONNECT", url="db.default.mesh:5432").settings
+    assert (idle.value, idle.document, idle.path) == ("9s", "TrafficPolicy default/slow", "spec.timeouts.upgraded_idle")
     answered = told(service, method="CONNECT", url="http://db:80").answered
     assert answered is not None
     assert answered.reason == "egress_denied"
