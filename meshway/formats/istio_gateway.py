@@ -119,9 +119,9 @@ def bounded_hosts(
         if common
     ]
     if not served and hosts:
-        around.findings.wrong(
-            hosts[0].origin, "never_matches", f"its Gateways serve none of these hosts, only {', '.join(bounds)}"
-        )
+        served_by = f"its Gateways serve none of these hosts, only {', '.join(bounds)}"
+        reason = served_by if bounds else "its Gateways have no server by which calls of HTTP come here"
+        around.findings.wrong(hosts[0].origin, "never_matches", reason)
     return list({host.value: host for host in served}.values())
 
 

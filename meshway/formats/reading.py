@@ -100,6 +100,8 @@ def _decode(one: WrittenDocument, namespace: str, reading: Reading, *, partial: 
             return
         missing = [error for error in errors if error.code == "unsupported"]
         if not (partial and missing and isinstance(one, ConvertedDocument)):
+            if isinstance(one, ConvertedDocument):
+                errors = _as_converted(errors)
             located = one.locate(errors) if one.places or isinstance(one, ConvertedDocument) else errors
             places = [one.file_of(error.path) for error in errors]
             if isinstance(one, ConvertedDocument):
@@ -116,6 +118,14 @@ def _decode(one: WrittenDocument, namespace: str, reading: Reading, *, partial: 
         if raw is None:
             return
         one = msgspec.structs.replace(one, raw=raw)
+
+
+def _as_converted(errors: Iterable[FieldError]) -> tuple[FieldError, ...]:
+    """Without what a block lacks beside a field that is unsupported: the foreign document has no such block."""
+    refused = {error.path.rpartition(".")[0] for error in errors if error.code == "unsupported"}
+    return tuple(
+        error for error in errors if error.code != "missing_field" or error.path.rpartition(".")[0] not in refused
+    )
 
 
 def _remnant(one: WrittenDocument, namespace: str, wrong: Sequence[str]) -> Iterator[ReadDocument]:
