@@ -127,6 +127,13 @@ def rate_text(per_s: float) -> str:
     return f"{per_s * 60:.1f}/min" if 0.0 < per_s < 0.1 else f"{per_s:.1f}/s"
 
 
+def latency_text(ms: float) -> str:
+    """`3.6 ms`, from a second on `30.5 s`: sessions and WebSockets last."""
+    if ms < 999.5:
+        return f"{ms:.3g} ms"
+    return f"{ms / 1_000.0:.3g} s" if ms < 999_500.0 else f"{ms / 1_000.0:.0f} s"
+
+
 def _rate(figures: Item) -> str:
     return rate_text(figures["rps"])
 
@@ -136,7 +143,7 @@ def _errors(figures: Item) -> str:
 
 
 def _latency(name: str) -> Callable[[Item], str]:
-    return lambda figures: f"{figures[name]:.3g} ms" if figures["calls"] else "-"
+    return lambda figures: latency_text(figures[name]) if figures["calls"] else "-"
 
 
 _FIGURES: Final[dict[str, Callable[[Item], str]]] = {

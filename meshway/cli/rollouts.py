@@ -9,6 +9,7 @@ import typer
 
 from meshway.cli.as_seen import ask_as_seen
 from meshway.cli.failure import FAILED, USAGE, CliError
+from meshway.cli.numbers import latency_text
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 from meshway.cli.watching import Columns, Watch
 
@@ -142,7 +143,7 @@ def _arm(arm: Mapping[str, Any]) -> str:
     if not arm["calls"]:
         return "-"
     p99 = arm["p99_ms"]
-    return f"{arm['failure_percent']:.2g} %" + ("" if p99 is None else f", p99 {p99:.3g} ms")
+    return f"{arm['failure_percent']:.2g} %" + ("" if p99 is None else f", p99 {latency_text(p99)}")
 
 
 def _phase(told: Mapping[str, Any]) -> str:
