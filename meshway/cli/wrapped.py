@@ -125,6 +125,8 @@ def _follow(
         told = status.state
         if status.state == "passing":
             session.say(f"✓ {wanted.name} at {wanted.address}:{wanted.port}, lease {wanted.ttl_s:g} s; Ctrl-C drains")
+        elif status.state == "shared":
+            session.say(f"! {wanted.name} is registered by another process here; this one does when that one ends")
         elif status.error:
             session.say(f"! {wanted.name} is {status.state}: {status.error}")
 

@@ -1,6 +1,7 @@
 """A program that does not listen where it was said to is told, and stopped."""
 
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ from meshway.cli.session import Session
 from meshway.cli.wrapped import Wrapped, run_registered
 from meshway.client.registration import describe
 from meshway.client.settings import MeshSettings
+from meshway.client.sharing import join_share
 from tests.parts.ports import free_port
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -51,6 +53,20 @@ def test_a_port_that_never_opens_is_told_soon_and_ends_the_program_at_last(
 def test_a_program_that_ends_at_once_is_told_with_its_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(free_port(), sys.executable, "-c", "raise SystemExit(3)") == 3
     assert capsys.readouterr().err == "! the program ended before it listened, exit code 3\n"
+
+
+def test_a_second_copy_of_an_instance_says_that_the_first_one_has_the_lease(capsys: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    first = join_share(f"http://127.0.0.1:1 {describe(MeshSettings(), 'wrongport', port, protocol='udp').name}")
+    try:
+        assert first.hold()
+        assert run(port, "sleep", "1", protocol="udp") == 0
+    finally:
+        first.leave()
+    assert capsys.readouterr().err.splitlines() == [
+        f"! default/wrongport/wrongport-{socket.gethostname()}-{port} is registered by another process here; this one "
+        "does when that one ends"
+    ]
 
 
 def test_a_program_of_datagrams_is_not_asked_whether_it_listens(
