@@ -158,7 +158,7 @@ def _refused(error: OSError, bind: str, port: int, flag: str) -> Problem:
         return Problem(
             409,
             "port_taken",
-            f"port {port} of {bind} is taken by another process",
+            f"port {port} of {bind} is taken by another process, or by another listener of this gateway",
             mend=f"stop it, or pass {flag} with another port (0 takes a free one)",
         )
     reason = error.strerror or str(error)

@@ -362,8 +362,8 @@ def _no_status_line(opening: bytes) -> str:
     """
     if opening[3:5] == b"\x04\x00" and opening[5:] == bytes(4):
         return (
-            "the service speaks HTTP/2: to be called so it needs protocol: grpc or http2 at the port of its Service,"
-            " or a TrafficPolicy with connection: {http: http2}"
+            "the service speaks HTTP/2: to be called so it needs protocol: grpc or http2, in what all its instances"
+            " register or at the port of its Service, or a TrafficPolicy with connection: {http: http2}"
         )
     return "status line does not begin with HTTP/1.0 or HTTP/1.1"
 
