@@ -3,6 +3,8 @@ from dataclasses import replace
 
 from gateway.filters.compress import compile_encode, compile_response_filter
 from gateway.plan import RoutePlan
+from gateway.relay.call import Call
+from gateway.relay.passing import PassingDownstream
 from gateway.upstream.cluster import Cluster
 from meshway.model.rule_actions import Compression
 from meshway.units import Size
@@ -38,6 +40,29 @@ def test_an_answer_in_pieces_ends_with_what_the_encoder_kept_back() -> None:
     assert gzip.decompress(sent) == b"a" * 500 + b"b" * 500
     assert book.told[-1] == ("end", b"")
     assert book.last().bytes_out == len(sent)
+
+
+class Full(PassingDownstream):
+    """Takes no more than a head."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__(call.downstream)
+        self._call = call
+
+    def send_body(self, data: bytes) -> None:
+        super().send_body(data)
+        self._call.on_write_paused()
+
+
+def test_what_the_encoder_kept_back_holds_up_nobody_who_has_the_connection_next() -> None:
+    book = Playbook(make_plan=encoded_plan)
+    call = book.request(fields="Accept-Encoding: gzip\r\n")
+    call.downstream = Full(call)
+    upstream = book.connect()
+    upstream.answer(200, b"a" * 500, fields="Content-Type: text/plain\r\n", ended=False)
+    upstream.end()
+    assert [kind for kind, *_ in book.told] == ["head", "body", "end"]
+    assert (upstream.timer.owner, upstream.is_paused) == (upstream, False)
 
 
 def test_an_encoded_answer_that_breaks_is_cut() -> None:
