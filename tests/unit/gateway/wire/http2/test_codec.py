@@ -61,13 +61,13 @@ def test_an_answer_comes_whole_in_any_pieces(pieces: int, body: bytes) -> None:
 
 def test_small_answers_are_one_event_each_whatever_order_their_frames_come_in() -> None:
     server, codec = Server(), ClientCodec()
-    one, other, long = (codec.begin(FIELDS, b"") for _ in range(3))
+    one, other, long, none = (codec.begin(FIELDS, b"") for _ in range(4))
     server.exchange(codec)
-    for stream in (one, other, long):
+    for stream in (one, other, long, none):
         server.connection.send_headers(stream, [(b":status", b"200")])
     for stream in (long, other, one, long):
         server.connection.send_data(stream, b"%d" % stream)
-    for stream in (one, other, long):
+    for stream in (one, other, long, none):
         server.connection.send_headers(stream, [(b"grpc-status", b"0")], end_stream=True)
     status, trailers = ((b":status", b"200"),), ((b"grpc-status", b"0"),)
     calls = [event for event in server.exchange(codec, 4_096) if not isinstance(event, Ended | Allowing)]
@@ -75,8 +75,10 @@ def test_small_answers_are_one_event_each_whatever_order_their_frames_come_in() 
         Head(one, status, True, b"%d" % one, trailers),
         Head(other, status, True, b"%d" % other, trailers),
         Head(long, status, False, b"%d" % long),
+        Head(none, status, False),  # without a message: such trailers do not make it one without a body
         Body(long, b"%d" % long, False),
         Trailers(long, trailers),
+        Trailers(none, trailers),
     )
 
 
