@@ -47,15 +47,20 @@ class Build:
         self._clusters = ClusterSet(base, parts)
 
     def state(self, revision: int) -> State:
+        return self.light_state(revision) or self._with_documents(revision)
+
+    def light_state(self, revision: int) -> State | None:
+        """None: routes are to be compiled for it."""
         self._take_instances()
+        return None if self._compiles_routes() else self._with_instances(revision)
+
+    def _compiles_routes(self) -> bool:
         if self._whole or self._diff.documents or any(refusal.kind != INSTANCE for refusal in self._diff.refusals):
-            return self._with_documents(revision)
+            return True
         fresh = [service for service in self._diff.instances if service not in self._base.implicit]
         if any(self._clusters.others(ClusterKey(*service)) for service in fresh):  # more than its own cluster
-            return self._with_documents(revision)
-        if any(self._speaks_otherwise(service) for service in self._diff.instances):
-            return self._with_documents(revision)
-        return self._with_instances(revision)
+            return True
+        return any(self._speaks_otherwise(service) for service in self._diff.instances)
 
     def _speaks_otherwise(self, service: ServiceKey) -> bool:
         """By the word of its instances."""

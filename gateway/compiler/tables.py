@@ -1,8 +1,8 @@
 """Keeps a worker's tables up with the feed: what did not change is neither compiled again nor forgotten.
 
 `prepare` only reads what is running, so it may run in a thread beside the loop; `commit` changes running clusters and
-belongs on the loop, where it takes microseconds. One preparation at a time, committed in order. Changes of instances
-alone compile no route: a delta with nothing else goes through both on the loop.
+belongs on the loop, where it takes microseconds. One preparation at a time, committed in order. Few changes of
+instances alone go through both on the loop, where they compile no route: a service may be called otherwise by their word.
 """
 
 from collections.abc import Iterable, Sequence
@@ -111,6 +111,13 @@ class Compiler:
                 blamed[fault.key] = fault.error
                 continue
             return Prepared(base, state, tuple(build.steps), workers)
+
+    def prepare_light(self, revision: int, diff: Diff) -> Prepared | None:
+        """Of instances alone, on the loop; None: routes are to be compiled for it, which is not for the loop."""
+        base, workers = self._state, self._parts.workers
+        build = Build(base, diff, self._parts, whole=False, blamed={})
+        state = build.light_state(revision)
+        return None if state is None else Prepared(base, state, tuple(build.steps), workers)
 
     def commit(self, prepared: Prepared) -> list[Refusal]:
         """Makes the prepared tables current; on the loop. Raises ValueError when another commit came between."""

@@ -87,9 +87,7 @@ class Applier:
                 self._keep(self._all_kept(item))
                 continue
             batch = self._batch(item)
-            if not batch.whole and is_light(batch.changes):
-                self._apply_light(batch)
-            else:
+            if batch.whole or not is_light(batch.changes) or not self._apply_light(batch):
                 self._is_compiling = True
                 spawn(self._compile(batch), name=f"compile r{batch.revision}")
         if len(self._waiting) < MAX_WAITING:
@@ -148,13 +146,18 @@ class Applier:
             self._waiting.popleft()
         return batch
 
-    def _apply_light(self, batch: Batch) -> None:
+    def _apply_light(self, batch: Batch) -> bool:
+        """False: routes are to be compiled for it."""
         try:
-            refusals = self._compiler.commit(self._prepare(batch))
+            prepared = self._compiler.prepare_light(batch.revision, batch.read())
+            if prepared is None:
+                return False
+            refusals = self._compiler.commit(prepared)
         except Exception:
             self._fail(batch)
-            return
-        self._swap(batch.revision, refusals)
+        else:
+            self._swap(batch.revision, refusals)
+        return True
 
     async def _compile(self, batch: Batch) -> None:
         # What compiling makes lives long: collecting in the middle of it would only stop the loop.

@@ -71,6 +71,19 @@ async def test_changes_of_instances_are_in_force_when_take_returns() -> None:
     assert (applied.holder.tables.revision, applied.eligible()) == (2, ["b1", "b2"])
 
 
+async def test_an_instance_by_whose_word_routes_are_compiled_does_not_hold_up_the_loop() -> None:
+    applied = Applied()
+    applied.whole(1, running("books", "b1", protocol="grpc"), route())
+    await applied.reaches(1)
+    applied.change(2, running("books", "b2"))
+    assert applied.holder.tables.revision == 1, "they are compiled beside it"
+    applied.change(3, running("books", "b3"))
+    await applied.reaches(3)
+    assert applied.eligible() == ["b1", "b2", "b3"]
+    applied.change(4, left("books", "b3"))
+    assert applied.holder.tables.revision == 4
+
+
 async def test_what_comes_while_documents_compile_is_applied_in_order_and_together() -> None:
     applied = Applied()
     applied.whole(1, running("books", "b1"))
