@@ -76,8 +76,11 @@ def requests_router(core: Core) -> APIRouter:
         calls = await kept.of("trace_id", id, sight)
         found = [span for span in map(sight.span, await spans.trace(id)) if span is not None]
         if not calls and not found and unknown == "refused":
-            detail = f"this registry knows no trace {id}: the last spans are kept, where no collector takes them"
-            mend = "look in the collector that Telemetry names"
+            detail = (
+                f"this registry knows no trace {id}: of calls that neither fail nor are slow few are traced, and their "
+                "last spans are kept where no collector takes them"
+            )
+            mend = "raise traces.head_percent of a Telemetry, or look in the collector that it names"
             raise Problem(404, "not_found", "No such trace", detail=detail, mend=mend)
         return answer(Trace(id, found, calls))
 

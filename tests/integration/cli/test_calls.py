@@ -91,6 +91,7 @@ def test_a_trace_is_drawn_in_time_and_found_by_the_request_as_well(run: Run, tra
     missing = run("trace", "f" * 32)
     assert missing.code == 4
     assert "knows no trace" in missing.err
+    assert "mend:  raise traces.head_percent of a Telemetry, or look in the collector that it names" in missing.err
 
 
 def test_tap_refuses_a_form_that_has_an_end(run: Run) -> None:
