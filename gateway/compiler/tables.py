@@ -2,7 +2,8 @@
 
 `prepare` only reads what is running, so it may run in a thread beside the loop; `commit` changes running clusters and
 belongs on the loop, where it takes microseconds. One preparation at a time, committed in order. Few changes of
-instances alone go through both on the loop, where they compile no route: a service may be called otherwise by their word.
+instances alone go through both on the loop, where they compile no route: by their word a service may be called
+otherwise.
 """
 
 from collections.abc import Iterable, Sequence
