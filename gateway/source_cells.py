@@ -30,7 +30,8 @@ class SourceCells:
         words, first = self._words, self._own + _bucket(key)
         for at in range(first, first + WAYS):
             if not words[at + WAYS]:
-                words[at], words[at + WAYS] = key, count  # in this order: nobody reads a count under a former key
+                # In this order: only who has read the former key already may take the count for that one's, once.
+                words[at], words[at + WAYS] = key, count
                 return at
         return NO_CELL
 

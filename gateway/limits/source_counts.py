@@ -59,11 +59,6 @@ class SourceCounts:
         if not known.count:
             del self._sources[source]
 
-    def of(self, source: str) -> int:
-        """In this worker."""
-        known = self._sources.get(source)
-        return 0 if known is None else known.count
-
     def _tell(self, known: _Source) -> None:
         if known.cell != NO_CELL:
             assert self._cells is not None
