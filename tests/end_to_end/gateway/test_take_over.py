@@ -229,7 +229,7 @@ async def test_one_that_gives_up_answers_whom_its_workers_have_taken_in(feed: Fe
             "slots.Slots.missing = property(lambda _: 'a third one does not serve')\n"
         )
         other.launch()
-        await until(lambda: other.text().count(" accepts after ") == 2)
+        await until(lambda: gateway.text().count(" accepts after ") == 3)  # both write there
         port, get = gateway.settings["mesh_port"], b"GET / HTTP/1.1\r\nHost: slow.default.mesh\r\n\r\n"
         callers = [Caller(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(12)]
         for caller in callers:
