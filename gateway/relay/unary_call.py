@@ -59,6 +59,7 @@ class UnaryCall:
     """
 
     takes = True
+    is_tunnel = False
     __slots__ = (
         "_authority", "_body", "_cluster", "_due", "_endpoint", "_exchange", "_head", "_heard", "_is_over",
         "_is_refused", "_joining", "_message", "_method", "_number", "_pool", "_scheme", "_tell", "_timer", "_tries",

@@ -155,9 +155,13 @@ class Upstream(TimerOwner, Protocol):
 class AnswerEvents(Protocol):
     """What is heard of one request on a connection that many share. Fields: names in lower case. on_lost is the last
     that is heard, and nothing follows a message that ended. takes: as much of the answer's body may follow as came;
-    else whoever hears it says when (`SharedUpstream.consumed`)."""
+    else whoever hears it says when (`SharedUpstream.consumed`). is_tunnel: the other way goes on when the answer has
+    ended, until `SharedUpstream.finish` or `cancel`."""
 
     takes: bool
+
+    @property
+    def is_tunnel(self) -> bool: ...
 
     def on_interim(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """An answer of 1xx."""

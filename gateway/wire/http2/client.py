@@ -163,7 +163,7 @@ class H2ClientProtocol(asyncio.Protocol):
         if isinstance(event, Head):
             heard = self._streams.get(event.stream)
             if heard is not None:
-                self._forget(event.stream, event.ended)
+                self._forget(event.stream, heard, event.ended)
                 heard.on_fields(event.fields, event.ended, event.first, event.trailers)
             if event.first and (heard is None or heard.takes):
                 self._codec.consumed(event.stream, len(event.first))
@@ -174,14 +174,14 @@ class H2ClientProtocol(asyncio.Protocol):
                 return
             if event.error == REFUSED_STREAM:
                 heard.on_lost("refused_stream", "the upstream did not look at the request")
-            elif event.error == NO_ERROR:
+            elif event.error == NO_ERROR and not heard.is_tunnel:
                 heard.on_lost("upstream_protocol", "the upstream ended the stream without a whole answer")
             else:
                 heard.on_lost("reset", f"the upstream reset the stream (error {event.error})")
         elif isinstance(event, Body):
             heard = self._streams.get(event.stream)
             if heard is not None:
-                self._forget(event.stream, event.ended)
+                self._forget(event.stream, heard, event.ended)
                 heard.on_data(event.data, event.ended)
             if heard is None or heard.takes:
                 self._codec.consumed(event.stream, len(event.data))
@@ -199,9 +199,9 @@ class H2ClientProtocol(asyncio.Protocol):
             self._is_settled, self._connects = True, self._connects or event.connects
             self._answer_asking()
 
-    def _forget(self, stream: int, ended: bool) -> None:
+    def _forget(self, stream: int, heard: AnswerEvents, ended: bool) -> None:
         """Before the event is passed on: whoever hears the end sees how many are left."""
-        if ended:
+        if ended and not heard.is_tunnel:
             del self._streams[stream]
 
     def _lose(self, kind: str, detail: str) -> None:

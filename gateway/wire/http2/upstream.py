@@ -58,6 +58,11 @@ class StreamUpstream:
         self._accept = b""  # to the key of a handshake that is under way
         self._is_tunnel = False
 
+    @property
+    def is_tunnel(self) -> bool:
+        """Or is to be one: what refuses it is over when it is closed."""
+        return bool(self._accept)
+
     def is_reusable(self) -> bool:
         """The connection is; this is over with its exchange."""
         return False

@@ -58,6 +58,7 @@ class Waiting:
     """An `AnswerEvents`."""
 
     takes = True
+    is_tunnel = False
 
     def on_interim(self, fields: Fields) -> None:
         raise AssertionError
@@ -198,3 +199,37 @@ async def test_what_a_tunnel_said_last_arrives_though_its_connection_is_retired(
     pipe.service.send_response(number, [(b":status", b"200")], end_stream=True)
     await pipe.pass_on()
     assert pipe.is_cut
+
+
+class Tunnel(Sending):
+    is_tunnel = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = b""
+
+    def on_fields(self, fields: Fields, ended: bool, first: bytes = b"", trailers: Fields = ()) -> None:
+        self.heard += first
+
+    def on_data(self, data: bytes, ended: bool) -> None:
+        self.heard += data + (b"." if ended else b"")
+
+
+async def test_a_tunnel_whose_service_has_said_all_still_takes_what_its_caller_says() -> None:
+    protocol, tunnel = H2ClientProtocol(asyncio.get_running_loop(), ClientCodec()), Tunnel()
+    pipe = Pipe(protocol)
+    protocol.connection_made(pipe)
+    number = protocol.begin(REQUEST, b"", tunnel, ended=False)
+    await pipe.pass_on()
+    pipe.service.send_response(number, [(b":status", b"200")], end_stream=False)
+    await pipe.pass_on()
+    pipe.service.send_data(number, b"bye", end_stream=True)
+    await pipe.pass_on()
+    protocol.retire()
+    assert (tunnel.heard, protocol.running, pipe.is_cut) == (b"bye.", 1, False)
+    protocol.send(number, b"bye, too", ended=False)
+    protocol.finish(number)
+    await pipe.pass_on()
+    said = [(event.data, event.end_stream) for event in pipe.heard if isinstance(event, ngh2.DataReceived)]
+    assert (b"".join(data for data, _ in said), said[-1][1]) == (b"bye, too", True)
+    assert tunnel.lost == []
