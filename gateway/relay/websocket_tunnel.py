@@ -91,7 +91,7 @@ class WebSocketTunnel(Tunnel):
         call.exchange.mark("DPE")
         call.exchange.blame(reason, "", f"the caller sent {meter.detail}")
         self.attempt.send_body(close_frame(GOING_AWAY, urandom(_KEY_SIZE)))
-        if self.from_service.is_over:
+        if self.from_service.is_over or self._is_upstream_closed:
             self._end_failed()
         else:
             self.from_service.withholds_close = True
@@ -136,7 +136,7 @@ class WebSocketTunnel(Tunnel):
         self.call.end_upgraded(self.attempt, "cancelled", refusal.flag, refusal.reason, refusal.detail, refusal.policy)
 
     def tell_service(self) -> None:
-        if self.from_caller.takes_frame and not self._owed:
+        if self._service_hears and not self._owed:
             self.attempt.send_body(close_frame(GOING_AWAY, urandom(_KEY_SIZE)))
 
     def tells_caller(self, kind: str) -> bool:
@@ -160,7 +160,7 @@ class WebSocketTunnel(Tunnel):
             call.end_upgraded(self.attempt, outcome, "SI", "ping_timeout", detail)
             return
         # Within a frame of the one side the other cannot be asked, and need not speak.
-        asks_caller, asks_service = self.from_service.takes_frame, self.from_caller.takes_frame
+        asks_caller, asks_service = self._caller_hears, self._service_hears
         self._pinged = (came[0] if asks_caller else _NOT_ASKED, came[1] if asks_service else _NOT_ASKED)
         if asks_caller:
             self._downstream.say(ping_frame())
@@ -186,15 +186,24 @@ class WebSocketTunnel(Tunnel):
         assert isinstance(downstream, MeteredDownstream)
         return downstream
 
+    @property
+    def _caller_hears(self) -> bool:
+        """A frame of ours: between two of the service's, and before its end, which he was told."""
+        return not self._is_upstream_closed and self.from_service.takes_frame
+
+    @property
+    def _service_hears(self) -> bool:
+        return not self.call.is_request_whole and self.from_caller.takes_frame
+
     def _say(self, to_caller: int, to_service: int) -> None:
         self._tell_caller(to_caller)
-        if self.from_caller.takes_frame:
+        if self._service_hears:
             self.attempt.send_body(close_frame(to_service, urandom(_KEY_SIZE)))
         self._said = to_caller
 
     def _tell_caller(self, code: int) -> bool:
         """Whether it could be told."""
-        if not self.from_service.takes_frame:
+        if not self._caller_hears:
             return False
         self._downstream.say(close_frame(code))
         self._said = code
