@@ -267,8 +267,8 @@ class Finisher:
             self._log.adder(plan.log),
             source_of(exchange),
             failed=failed,
-            # Status 0: nobody got an answer; a caller that went away is no fault of the instance.
-            is_failure=status >= 500 or (status == 0 and "DC" not in flags),
+            # Status 0: nobody got an answer. That its caller went away, or was cut by us, is no fault of the instance.
+            is_failure=status >= 500 or (status == 0 and failed),
             # By the first of the sort: on one listener a name is proved in one way, as good as always.
             mutual=exchange.principal is not None and exchange.principal.method == BY_CERTIFICATE,
             slow_s=slow_s,

@@ -93,6 +93,22 @@ def test_durations_and_retries_are_counted_by_instance(tmp_path: Path) -> None:
     assert 0.23 < quantile(cells[HISTOGRAM:], 0.99) < 0.27
 
 
+def test_only_what_an_instance_did_counts_as_its_failure(tmp_path: Path) -> None:
+    """Not the caller's leaving, nor a connection that the gateway has cut: at a drain's end, or by a certificate."""
+    finisher = Finisher(Counters(tmp_path / "w0"), AccessLog("", 0, lambda _: None))
+    for instance, status, flag in (
+        ("failed", 503, "UF"), ("unreached", 0, "UF"), ("left", 0, "DC"), ("cut", 0, ""), ("void", 0, "UAEX"),
+    ):  # fmt: skip
+        finisher.finish(ended(status=status, flag=flag, plan=None, tried=(instance,)), 100.5)
+    finisher.flush()
+    failures = {
+        dict(labels)["instance"]: cells[2]
+        for (kind, labels), cells in read_counters(tmp_path / "w0").items()
+        if kind == ENDPOINT
+    }
+    assert failures == {"failed": 1.0, "unreached": 1.0, "left": 0.0, "cut": 0.0, "void": 0.0}
+
+
 def test_calls_of_a_consumer_are_counted_by_its_credential_and_their_outcome_as_well(tmp_path: Path) -> None:
     finisher = Finisher(Counters(tmp_path / "w0"), AccessLog("", 0, lambda _: None))
     keys = [Principal("shop/ada", consumer="shop/ada", method="api_key", key_id=key_id) for key_id in ("one", "two")]
