@@ -58,6 +58,8 @@ def check_fields(fields: Fields) -> int:
     for name, value in fields:
         if _NAME.fullmatch(name) is None or _BREAKS.search(value) is not None:
             raise Malformed("a field that may not be")
+        if value.strip(b" \t") != value:  # as RFC 9113 §8.2.1 has it for HTTP/2
+            raise Malformed("a value with spaces at its ends")
         if name in _OF_A_CONNECTION or (name == b"te" and value.lower() != b"trailers"):
             raise Malformed("a field of a connection of HTTP/1.1")
         if name == b"content-length":

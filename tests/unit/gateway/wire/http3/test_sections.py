@@ -32,6 +32,8 @@ def test_a_request_says_how_long_its_body_is(fields: list[tuple[bytes, bytes]], 
         [(b":method", b"CONNECT"), *GET[2:], (b":protocol", b"websocket")],
         [*GET, (b":protocol", b"websocket")],
         [*GET, (b"x-a", b"\x00")],
+        [*GET, (b"x-a", b" ")],
+        [*GET, (b"x-a", b"1\t")],
         [*GET, (b"content-length", b"")],
         [*GET, (b"content-length", b"1" * 20)],
         [*GET, (b"te", b"trailers, gzip")],
@@ -44,10 +46,12 @@ def test_what_is_no_request_is_told(fields: list[tuple[bytes, bytes]]) -> None:
         check_request(fields)
 
 
-def test_trailers_have_no_pseudo_fields() -> None:
+def test_trailers_are_fields_as_any_but_no_pseudo_fields() -> None:
     assert check_fields([(b"x-sum", b"1")]) == -1
     with pytest.raises(Malformed):
         check_fields([(b":path", b"/")])
+    with pytest.raises(Malformed):
+        check_fields([(b"x-sum", b" 1")])
 
 
 def test_each_field_counts_for_more_than_its_bytes() -> None:
