@@ -366,8 +366,8 @@ class Call(RequestBody):
         assert plan is not None
         failure = FAILURES[kind]
         policy = plan.sources.get(failure.limit, BUILT_IN) if failure.limit else f"service {cluster.name}"
-        if self.tunnel is not None and self.tunnel.tells_caller(kind):
-            self.end_upgraded(attempt, failure.outcome, failure.flag, failure.reason, detail, policy)
+        if self.tunnel is not None:
+            self.tunnel.upstream_failed(failure, detail, policy, now)
         elif self.exchange.status:
             self.cut(failure.flag, failure.reason, policy, detail, now)
         else:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from gateway.exchange import NEVER, Reply
 from gateway.relay.lasting import Lasting
+from gateway.relay.retry import Failure
 
 if TYPE_CHECKING:
     from gateway.relay.attempt import Attempt
@@ -58,17 +59,16 @@ class Tunnel:
             call.end_tunnel(self.attempt)
         call.downstream.send_end(b"")
 
-    def say_goodbye(self, code: int) -> bool:
-        """The connection is about to be closed for this reason of RFC 6455 §7.4.1: both sides are told where they can
-        be. Whether they were."""
+    def say_goodbye(self, flag: str, reason: str, detail: str) -> bool:
+        """The gateway is about to end the connection: both sides are told where they can be. Whether they were."""
         return False
 
     def tell_service(self) -> None:
         """That the connection is about to be closed, for nobody speaks."""
 
-    def tells_caller(self, kind: str) -> bool:
-        """The service's side is gone, kind: of FAILURES. Whether the caller was told; else he is cut."""
-        return False
+    def upstream_failed(self, failure: Failure, detail: str, policy: str, now: float) -> None:
+        """The service's side is gone."""
+        self.call.cut(failure.flag, failure.reason, policy, detail, now)
 
     def judge(self, tables: "Tables") -> str:
         """By newer tables: it was let in as a call, and asks nothing again."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from gateway.exchange import Reply
 from gateway.plan import WebSocketPlan
 from gateway.relay.passing import PassingDownstream
-from gateway.relay.retry import FAILURES
+from gateway.relay.retry import FAILURES, Failure
 from gateway.relay.tunnel import Tunnel
 from gateway.wire.websocket.frame_meter import (
     BAD_GATEWAY,
@@ -119,12 +119,12 @@ class WebSocketTunnel(Tunnel):
         else:
             super().upstream_ended()
 
-    def say_goodbye(self, code: int) -> bool:
+    def say_goodbye(self, flag: str, reason: str, detail: str) -> bool:
         if self._owed:
             self._end_failed()
         elif not self._said:
-            self._say(code, code)
-            self.call.end_upgraded(self.attempt, "cancelled", "", "", "")
+            self._say(GOING_AWAY, GOING_AWAY)
+            self.call.end_upgraded(self.attempt, "cancelled", flag, reason, detail)
         return True
 
     def end_refused(self, refusal: Reply) -> None:
@@ -139,8 +139,13 @@ class WebSocketTunnel(Tunnel):
         if self._service_hears and not self._owed:
             self.attempt.send_body(close_frame(GOING_AWAY, urandom(_KEY_SIZE)))
 
-    def tells_caller(self, kind: str) -> bool:
-        return self._tell_caller(self._owed or (GOING_AWAY if kind == "upgraded_idle" else BAD_GATEWAY))
+    def upstream_failed(self, failure: Failure, detail: str, policy: str, now: float) -> None:
+        if self._owed:
+            self._end_failed()
+        elif self._tell_caller(GOING_AWAY if failure is FAILURES["upgraded_idle"] else BAD_GATEWAY):
+            self.call.end_upgraded(self.attempt, failure.outcome, failure.flag, failure.reason, detail, policy)
+        else:
+            super().upstream_failed(failure, detail, policy, now)
 
     def on_timer(self, now: float) -> None:
         """Asks both sides whether they live. Who lets a whole span pass in silence, having been asked, does not."""

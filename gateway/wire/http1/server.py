@@ -21,7 +21,6 @@ from gateway.wire.interfaces import Address, Downstream, Timer
 from gateway.wire.listener_context import PREFACE, VOID, Connecting, ListenerContext
 from gateway.wire.places import ADDRESS, no_place
 from gateway.wire.proxy_protocol import Told
-from gateway.wire.websocket.frame_meter import GOING_AWAY
 from meshway.certificates import CertificateFault
 from meshway.http1.framing import ChunkedReader, LengthReader
 from meshway.http1.head import HeadError, RequestReader
@@ -170,7 +169,7 @@ class ServerProtocol(AnsweringSide):
         self._transport.abort()
 
     def say_goodbye(self) -> bool:
-        return self._tunnel is not None and self._call is not None and self._tunnel.say_goodbye(GOING_AWAY)
+        return self._tunnel is not None and self._call is not None and self._tunnel.say_goodbye(*self._listener.cut_off)
 
     def end_void(self) -> None:
         """Others are believed from now on: a call or tunnel of somebody who is not ends in the middle. Who has none is

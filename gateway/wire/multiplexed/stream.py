@@ -9,7 +9,6 @@ from gateway.wire.heads import interim_head, reply, upgrade_head
 from gateway.wire.interfaces import Address, Timer
 from gateway.wire.multiplexed.fields import accepted_fields, answer_fields, passed_fields
 from gateway.wire.multiplexed.grpc_reply import is_grpc, trailers_only
-from gateway.wire.websocket.frame_meter import GOING_AWAY
 from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
@@ -190,7 +189,9 @@ class Stream:
             self._sent(ended=True)
 
     def say_goodbye(self) -> bool:
-        return self._tunnel is not None and self.call is not None and self._tunnel.say_goodbye(GOING_AWAY)
+        if self._tunnel is None or self.call is None:
+            return False
+        return self._tunnel.say_goodbye(*self._connection.listener.cut_off)
 
     def abort(self) -> None:
         self.call = None

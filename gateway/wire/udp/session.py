@@ -231,6 +231,8 @@ class Session:
         due = self._due(self.heard)
         if due > now:
             self._receiver.wheel.set(self._timer, self, due)
+        elif self._is_draining:
+            self.kill()
         else:
             self.end(now)
 
@@ -286,12 +288,16 @@ class Session:
         self._receiver.wheel.set(self._timer, self, self._due(self.heard))
 
     def close(self) -> None:
-        self.end(self._receiver.now())
+        self.kill()
 
     def say_goodbye(self) -> bool:
         return False
 
     def kill(self) -> None:
+        if not self.exchange.reason:
+            flag, reason, detail = self._receiver.listener.cut_off
+            self.exchange.mark(flag)
+            self.exchange.blame(reason, self._plan.title, detail)
         self.end(self._receiver.now())
 
     def end_void(self) -> None:

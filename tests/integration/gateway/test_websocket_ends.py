@@ -27,7 +27,7 @@ class Holding(Frames):
 
 
 @pytest.mark.parametrize("ended", ["caller", "service"])
-@pytest.mark.parametrize(("how", "reason"), [("ping", "ping_timeout"), ("idle", "idle_timeout"), ("drain", "")])
+@pytest.mark.parametrize(("how", "reason"), [("ping", "ping_timeout"), ("idle", "idle_timeout"), ("drain", "closed")])
 async def test_who_has_ended_without_a_close_frame_is_told_no_more_and_both_are_left(
     ended: str, how: str, reason: str
 ) -> None:

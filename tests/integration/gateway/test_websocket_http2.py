@@ -156,6 +156,8 @@ async def test_too_large_a_frame_and_the_end_of_a_drain_close_the_stream_after_a
         assert gateway.listener.say_goodbye()
         await caller.until(lambda: other.is_whole)
         assert bytes(other.body) == frame(CLOSE, (1001).to_bytes(2, "big"))
+        await until(lambda: len(gateway.lines) == 2)
+        assert [line["reason"] for line in gateway.lines] == ["too_large", "drained"]
 
 
 async def test_a_caller_who_takes_nothing_holds_up_the_service_and_nobody_else() -> None:

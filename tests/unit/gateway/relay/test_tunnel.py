@@ -11,7 +11,7 @@ def test_bytes_that_nobody_looks_at_are_cut_without_a_word() -> None:
     tunnel = call.tunnel
     assert tunnel is not None
     assert book.relay.tunnels.open == 1
-    assert not tunnel.say_goodbye(1001)
+    assert not tunnel.say_goodbye("", "drained", "no time")
     upstream.fail()
     assert book.told == [("upgrade",), ("body", b"\xff"), ("cut",)]
     assert (book.relay.tunnels.open, call.tunnel) == (0, None)

@@ -6,6 +6,7 @@ from tests.parts.playbook import FakeUpstream, Playbook
 from tests.parts.websocket import ACCEPT, KEY, frame
 
 TEXT, PONG = 1, 10
+DRAINED = ("", "drained", "no time")
 MASK = b"\x01\x02\x03\x04"
 FIELDS = f"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n"
 
@@ -101,7 +102,7 @@ def test_of_a_caller_at_fault_the_drain_a_refusal_and_the_services_own_fault_are
     for end in ("drain", "fault", "cut", "refusal"):
         book, upstream = failed()
         if end == "drain":
-            upstream.events._call.tunnel.say_goodbye(1001)  # type: ignore[union-attr]
+            upstream.events._call.tunnel.say_goodbye(*DRAINED)  # type: ignore[union-attr]
         elif end == "fault":
             upstream.body(frame(3))
         elif end == "cut":
@@ -112,7 +113,8 @@ def test_of_a_caller_at_fault_the_drain_a_refusal_and_the_services_own_fault_are
         assert book.told[-2:] == [("body", b"\x88\x02\x03\xea"), ("finished",)], end
         told = [each for each in upstream.told if each[0] == "body"]
         assert len(told) == 2, "its message, and one close frame"
-        assert end == "cut" or book.last().reason == "websocket_protocol"
+        exchange = book.last()
+        assert (exchange.reason, exchange.flag) == ("websocket_protocol", "DPE")
         book.assert_nothing_is_held()
 
 
@@ -130,9 +132,10 @@ def test_what_it_held_is_given_back_and_counted() -> None:
     tunnel = upstream.events._call.tunnel  # type: ignore[union-attr]
     tunnel.on_bytes(frame(TEXT, b"one", key=MASK))
     upstream.body(frame(TEXT, b"two") + frame(TEXT, b"three"))
-    assert tunnel.say_goodbye(1001)
+    assert tunnel.say_goodbye(*DRAINED)
     exchange = book.last()
     assert exchange.metadata == b',"close_code":1001,"messages_in":1,"messages_out":2'
+    assert (exchange.flag, exchange.reason, exchange.detail) == DRAINED
     assert book.told[-2:] == [("body", b"\x88\x02\x03\xe9"), ("finished",)]
     tunnels = book.relay.tunnels
     assert (tunnels.open, tunnels.from_callers, tunnels.from_services) == (0, 1, 2)

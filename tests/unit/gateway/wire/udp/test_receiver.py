@@ -286,6 +286,7 @@ async def test_while_it_drains_the_next_worker_has_what_comes_and_late_answers_s
         assert len(silent.heard) == 1
         on.leap(1.1)
         assert (len(on.ended), on.listener.connections) == (1, set())
+        assert (on.ended[0].status, on.ended[0].reason) == (200, "drained")
 
 
 async def test_where_nobody_follows_sessions_go_on_and_none_begins() -> None:
@@ -301,6 +302,7 @@ async def test_where_nobody_follows_sessions_go_on_and_none_begins() -> None:
         assert await known.ask(b"3") == b"a 3"
         on.listener.close_idle()
         assert (len(on.ended), on.listener.connections) == (1, set())
+        assert (on.ended[0].status, on.ended[0].reason, on.ended[0].policy) == (200, "drained", "UdpRoute shop/game")
 
 
 async def test_answers_come_from_the_address_that_was_sent_to() -> None:
