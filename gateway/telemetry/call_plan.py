@@ -13,8 +13,10 @@ from gateway.exchange import Exchange
 from gateway.telemetry.log_sink import SinkPlace
 
 WHOLE: Final = 65_536  # a share of calls as a number below which 16 random bits lie
-# Response flags of calls that failed, whatever status their answer had begun with.
-FAILED_FLAGS: Final = frozenset({"UH", "UF", "UC", "UT", "UPE", "DT", "SI", "UO", "OM"})
+# Response flags of calls without an answer that are no doing of their caller's, nor a refusal.
+_UNANSWERED: Final = frozenset({"UH", "UF", "UC", "UT", "UPE", "DT", "SI", "UO", "OM"})
+# Of answers that the service broke off. With an answer SI and DT are the usual end of a conversation or connection.
+_BROKEN_OFF: Final = frozenset({"UC", "UT", "UPE"})
 Read = Callable[[Exchange], bytes | None]
 
 
@@ -85,5 +87,11 @@ def share_of(percent: float) -> int:
 
 
 def has_failed(status: int, flag: str) -> bool:
-    """Of the caller's leaving, a refusal or what he asked for wrongly nobody is told as of a failure."""
-    return status >= 500 or (bool(flag) and not FAILED_FLAGS.isdisjoint(flag.split(",")))
+    """Of a call that is over; in the numbers, in what is kept of single calls and in traces alike.
+
+    status: 0: nobody got an answer. Of the caller's leaving, a refusal, what he asked for wrongly and what a drain cut
+    nobody is told as of a failure.
+    """
+    if status >= 500:
+        return True
+    return bool(flag) and not (_BROKEN_OFF if status else _UNANSWERED).isdisjoint(flag.split(","))

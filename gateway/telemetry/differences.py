@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from gateway.telemetry.call_plan import has_failed
 from gateway.telemetry.counters import (
     CALL,
     CONSUMER_CALLS,
@@ -264,10 +265,11 @@ def _call_row(series: _Series, counts: Sequence[float], buckets: dict[int, int])
     )
 
 
-def _fates(status: str, flag: str, calls: int) -> tuple[int, int]:
-    """How many of the calls failed, and were rejected."""
-    is_failure = status == "5xx" or (status == "none" and "DC" not in flag)
-    return (calls if is_failure else 0), (calls if status == "4xx" else 0)
+def _fates(status_class: str, flag: str, calls: int) -> tuple[int, int]:
+    """How many of the calls failed, and were rejected. status_class: `2xx`; `none` without an answer."""
+    if has_failed(0 if status_class == "none" else 100 * int(status_class[0]), flag):
+        return calls, 0
+    return 0, (calls if status_class == "4xx" else 0)
 
 
 def _key_of(kind: str, labels: dict[str, str]) -> Key:

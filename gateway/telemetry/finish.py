@@ -37,12 +37,12 @@ class Tally:
     whole: seconds of calls whose answer came in one piece, to its end and to its first byte alike. parted: of all
     others, (seconds to the end, seconds to the first byte or -1.0). unwritten: calls in both. outcome: their part of
     an access line. add_line: None: these have none. plan: what documents say of telling them. slow_s: from then on
-    there is something to tell; 0.0: there is of each; None: nobody is told. failed: they did. is_failure: their outcome
-    counts against the instance. mutual: the caller showed a certificate. source: who called.
+    there is something to tell; 0.0: there is of each; None: nobody is told. failed: they did, which counts against
+    the instance. mutual: the caller showed a certificate. source: who called.
     """
 
     __slots__ = (
-        "add_line", "bytes_in", "bytes_out", "call", "endpoint", "failed", "is_failure", "mutual", "others", "outcome",
+        "add_line", "bytes_in", "bytes_out", "call", "endpoint", "failed", "mutual", "others", "outcome",
         "parted", "plan", "repeats", "slow_s", "source", "unwritten", "whole",
     )  # fmt: skip
 
@@ -57,11 +57,9 @@ class Tally:
         source: str,
         *,
         failed: bool,
-        is_failure: bool,
         mutual: bool,
         slow_s: float | None,
     ) -> None:
-        self.is_failure = is_failure
         self.mutual = mutual
         self.call = call
         self.endpoint = endpoint
@@ -107,7 +105,7 @@ class Tally:
             begun = [seconds for _, seconds in parted if seconds >= 0.0]
             cells[at] += len(durations)
             cells[at + 1] += self.repeats
-            if self.is_failure:
+            if self.failed:
                 cells[at + 2] += len(durations)
             cells[at + 3] += sum(whole + begun)
             _add(cells, at + HISTOGRAM, together)
@@ -267,8 +265,6 @@ class Finisher:
             self._log.adder(plan.log),
             source_of(exchange),
             failed=failed,
-            # Status 0: nobody got an answer. That its caller went away, or was cut by us, is no fault of the instance.
-            is_failure=status >= 500 or (status == 0 and failed),
             # By the first of the sort: on one listener a name is proved in one way, as good as always.
             mutual=exchange.principal is not None and exchange.principal.method == BY_CERTIFICATE,
             slow_s=slow_s,

@@ -67,12 +67,23 @@ async def test_an_edge_says_what_was_repeated_refused_and_proved_by_certificates
 
 async def test_outcomes_of_an_edge_are_added_up_and_those_of_a_route_are_not(tmp_path: Path) -> None:
     counters, differences = Counters(tmp_path / "one"), Differences()
-    for labels in (CART, with_status("5xx", "UF"), with_status("4xx"), with_status("none"), with_status("none", "DC")):
+    for labels in (
+        CART, with_status("5xx", "UF"), with_status("4xx"), with_status("none", "UC"), with_status("none", "DC")
+    ):  # fmt: skip
         count(counters, labels, 0.01)
     taken = await differences.take([counters.path])
     (edge,) = taken.edges.values()
     assert (edge.calls, edge.failed, edge.rejected) == (5, 2, 1), "a caller that went away did not see a failure"
     assert len(taken.routes) == 5
+    counters.close()
+
+
+async def test_an_answer_that_its_service_broke_off_has_failed_and_what_a_drain_cut_has_not(tmp_path: Path) -> None:
+    counters, differences = Counters(tmp_path / "one"), Differences()
+    for labels in (with_status("2xx", "UC"), with_status("4xx", "UC"), with_status("none"), with_status("none", "DPE")):
+        count(counters, labels, 0.01)
+    (edge,) = (await differences.take([counters.path])).edges.values()
+    assert (edge.calls, edge.failed, edge.rejected) == (4, 2, 0)
     counters.close()
 
 
