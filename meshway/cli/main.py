@@ -9,9 +9,11 @@ from importlib import import_module
 from typing import Any, Final, NamedTuple
 
 import typer
+from typer.exceptions import TyperException
 
-from meshway.cli.failure import USAGE, CliError
+from meshway.cli.failure import INTERRUPTED, USAGE, CliError
 from meshway.cli.guard import tell
+from meshway.cli.misuse import misuse
 from meshway.cli.session import common_flags
 from meshway.cli.waiting import UNLESS_TOLD
 
@@ -115,7 +117,16 @@ def main() -> None:
         raise SystemExit(error.code)
     first = next(iter(sys.argv[1:]), "")
     app = make_app(first if any(first == each.name for each in (*_COMMANDS, *_GROUPS)) else "")
-    app(list(with_values(sys.argv[1:])))
+    try:
+        code = app(list(with_values(sys.argv[1:])), prog_name="meshway", standalone_mode=False)
+    except TyperException as wrong:
+        if (error := misuse(wrong)) is not None:
+            tell(error)
+        code = wrong.exit_code
+    except typer.Abort:
+        tell(CliError(INTERRUPTED, "broken off before it was answered"))
+        code = INTERRUPTED
+    raise SystemExit(code)
 
 
 def misplaced(arguments: Sequence[str]) -> CliError | None:
