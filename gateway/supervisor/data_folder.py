@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TextIO
 
+from gateway.supervisor.offer import SOCKET
 from meshway.problem import Problem
 
 # The last worker of a gateway that was killed holds the lock while it tidies up.
 HELD_WAIT_S: Final = 0.5
+LOCK: Final = "gateway.lock"  # in `run`
+TAKE_OVER: Final = "replace it while it serves: --take-over"
 _SHM: Final = Path("/dev/shm")  # noqa: S108 - the folder made in it is ours alone (mode and owner are checked)
 
 
@@ -33,7 +36,7 @@ def held_folder(data: Path, lock: int | None = None) -> Iterator[tuple[Path, int
     try:
         for folder in (run, data / "log", data / "gateway" / "last_good"):
             folder.mkdir(parents=True, exist_ok=True)
-        opened = (run / "gateway.lock").open("a+")
+        opened = (run / LOCK).open("a+")
     except OSError as error:
         raise Problem(
             400,
@@ -46,6 +49,18 @@ def held_folder(data: Path, lock: int | None = None) -> Iterator[tuple[Path, int
         sign(opened.fileno())
         with _runtime(data, run, of_one=False) as runtime:
             yield runtime, opened.fileno()
+
+
+def can_be_taken_over(data: Path) -> bool:
+    """A gateway holds the folder, and hands it over to whoever asks; it is not asked."""
+    try:
+        with (data / "run" / LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return (data / "run" / SOCKET).exists()
+    except OSError:
+        return False
+    return False
 
 
 def sign(lock: int) -> None:
@@ -64,11 +79,12 @@ def _lock(lock: TextIO, data: Path) -> None:
                 time.sleep(0.05)
                 continue
             lock.seek(0)
+            mend = "stop it, or pass --data with another folder"
             raise Problem(
                 409,
                 "data_folder_held",
                 f"{data} is used by another gateway (pid {lock.read().strip() or 'unknown'})",
-                mend="stop it, or pass --data with another folder",
+                mend=f"{TAKE_OVER}; or {mend}" if can_be_taken_over(data) else mend,
             ) from error
         return
 

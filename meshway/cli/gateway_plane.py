@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from meshway.cli.failure import CONFLICT, CliError
 from meshway.cli.gateway_options import (
     BodyMinRate,
     CaFile,
@@ -150,4 +151,11 @@ def _refuse_taken(settings: "GatewaySettings") -> None:
         (settings.edge_tls_port or 0, "--edge-tls-port"),
         (settings.mesh_tls_port or 0, "--mesh-tls-port"),
     ]
-    refuse_taken(settings.bind, ports)
+    try:
+        refuse_taken(settings.bind, ports)
+    except CliError as error:
+        from gateway.supervisor.data_folder import TAKE_OVER, can_be_taken_over
+
+        if error.code == CONFLICT and can_be_taken_over(settings.data_dir):
+            error.mend = f"{TAKE_OVER}; or {error.mend}"
+        raise
