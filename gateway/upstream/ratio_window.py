@@ -1,6 +1,5 @@
 """Counts of the last seconds, in two numbers: how many, and how many of them of the special sort (failed, retried)."""
 
-from collections import deque
 from math import sqrt
 
 
@@ -17,12 +16,13 @@ class RatioWindow:
     for a method call would cost more than the count.
     """
 
-    __slots__ = ("_marks", "_segment_s", "ends", "failed", "total")
+    __slots__ = ("_marks", "_segment_s", "_segments", "ends", "failed", "total")
 
     def __init__(self, window_s: float, segments: int = 10) -> None:
         self._segment_s = window_s / segments
-        # The sums at the start of each segment that the window touches, the oldest first.
-        self._marks: deque[tuple[int, int]] = deque([(0, 0)], maxlen=segments)
+        self._segments = segments
+        # The sums at the start of each segment that the window touches, the oldest first. Few: a deque has room for 64.
+        self._marks: list[tuple[int, int]] = [(0, 0)]
         self.total = 0
         self.failed = 0
         self.ends = 0.0
@@ -31,9 +31,9 @@ class RatioWindow:
         """Begins the segment of `now`; to be called when `now >= ends`."""
         marks = self._marks
         mark = (self.total, self.failed)
-        steps = int((now - self.ends) / self._segment_s) + 1 if self.ends else marks.maxlen or 1
-        for _ in range(min(steps, marks.maxlen or 1)):
-            marks.append(mark)
+        steps = int((now - self.ends) / self._segment_s) + 1 if self.ends else self._segments
+        marks += [mark] * min(steps, self._segments)
+        del marks[: -self._segments]
         self.ends = (self.ends + steps * self._segment_s) if self.ends else now + self._segment_s
 
     def add(self, failed: bool, now: float) -> None:
