@@ -52,21 +52,22 @@ class CompileError(Exception):
 
 @dataclass(slots=True, frozen=True)
 class Entry(Generic[S]):
-    """A decoded document. age: its creation time as text, for the order of routes; the same in every gateway."""
+    """A decoded document. age: its creation time as text, for the order of routes; the same in every gateway.
+
+    key, title: made once, since plans, tables and counters of as many Routes as there are keep them.
+    """
 
     kind: str
     namespace: str
     name: str
     spec: S
     age: str = _UNKNOWN_AGE
+    key: DocumentKey = field(init=False, repr=False, compare=False)
+    title: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def key(self) -> DocumentKey:
-        return (self.kind, self.namespace, self.name)
-
-    @property
-    def title(self) -> str:
-        return f"{self.namespace}/{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", (self.kind, self.namespace, self.name))
+        object.__setattr__(self, "title", f"{self.namespace}/{self.name}")
 
 
 @dataclass(slots=True)
@@ -145,5 +146,7 @@ def _read_document(change: Change, diff: Diff) -> None:
         return
     if diff.unread.pop(change.key, diff) is not diff:  # mended within the batch
         diff.refusals = [refusal for refusal in diff.refusals if refusal.key != change.key]
-    age = stored.metadata.get("created_at") or _UNKNOWN_AGE
-    diff.documents[change.key] = Entry(change.kind, change.namespace, change.name, spec, str(age))
+    # What was applied together is of one age.
+    age = intern(str(stored.metadata.get("created_at") or _UNKNOWN_AGE))
+    entry = Entry(change.kind, change.namespace, change.name, spec, age)
+    diff.documents[entry.key] = entry

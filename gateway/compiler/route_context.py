@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.access.gate import Authorize
 from gateway.compiler.access import Access
+from gateway.compiler.alike import Alike
 from gateway.compiler.authentication import Authentications
 from gateway.compiler.cluster_key import ClusterKey, all_involved
 from gateway.compiler.compiled_route import CompiledRoute
@@ -45,6 +46,7 @@ class RouteContext:
     parts: Parts
     running: Mapping[DocumentKey, CompiledRoute] = field(default_factory=dict)
     descriptors: Descriptors = field(default_factory=dict)
+    alike: Alike = field(default_factory=Alike)
     _sources: dict[tuple[DocumentKey, ...], Mapping[str, str]] = field(default_factory=dict)
     _reached: dict[tuple[ClusterKey, ...], frozenset[str]] = field(default_factory=dict)
 

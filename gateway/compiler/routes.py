@@ -47,7 +47,7 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
         written = rule.match or (Match(),)
         matches = [read_match(match, f"{path}.match[{at}]", context.parts) for at, match in enumerate(written)]
         paths = [read.path for read in matches]
-        keys = [destination_key(entry.namespace, destination) for destination in rule.destinations]
+        keys = [context.alike.key(entry.namespace, destination) for destination in rule.destinations]
         clusters.update(dict.fromkeys(keys))
         clusters.update(dict.fromkeys(destination_key(entry.namespace, copy.destination) for copy in rule.mirror))
         if rule.cors is not None and context.all_speak_grpc(keys):
@@ -68,9 +68,9 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
             if test is not None:
                 placed.append(Placed(read.path, Candidate((*rank, 1), plan, test), index, at))
     involved = dict.fromkeys(other for key in clusters for other in all_involved(key, context.standing_in))
-    return CompiledRoute(
-        entry, tuple(placed), tuple(clusters), attach(entry, context.aliases), tuple(involved), tuple(caches)
-    )
+    alike = context.alike
+    attached = alike.attached(attach(entry, context.aliases))
+    return CompiledRoute(entry, tuple(placed), alike.group(clusters), attached, alike.group(involved), tuple(caches))
 
 
 def attach(entry: Entry[Route], aliases: Mapping[str, ServiceKey]) -> Attachment:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import NamedTuple
 
 from gateway.cache.rule_cache import RuleCache
@@ -73,7 +74,7 @@ class WrittenRule:
     @property
     def service(self) -> str:
         """The first one's name, "" = it calls none."""
-        return f"{self.keys[0].namespace}/{self.keys[0].service}" if self.keys else ""
+        return intern(f"{self.keys[0].namespace}/{self.keys[0].service}") if self.keys else ""
 
     @property
     def passes_override(self) -> bool:
@@ -99,6 +100,7 @@ def compile_rule(
     timeouts, retry = policy.timeouts, policy.retry
     assert timeouts is not None
     assert retry is not None
+    retrying = retry_plan(retry) if keys else None
     access = _access(written, context)
     coding = _coding(written, context)
     limits, steps = _asked(written, context, access, coding, slashes, caches)
@@ -116,9 +118,9 @@ def compile_rule(
             rule, limits, is_changed=access.overrules_answers or coding.encode is not None or changes is not None
         ),
         choose=choose,
-        retry=retry_plan(retry) if keys else None,
+        retry=retrying,
         hedge=hedge_plan(policy.hedge) if keys else None,
-        replay=int(retry.buffer or 0) if keys and (retry.max_retries or policy.hedge) else 0,
+        replay=retrying.buffer if retrying is not None else int(retry.buffer or 0) if keys and policy.hedge else 0,
         deadline_s=limit_s(timeouts.deadline),
         attempt_s=limit_s(timeouts.attempt),
         first_byte_s=limit_s(timeouts.first_byte),
@@ -176,12 +178,7 @@ def _coding(written: WrittenRule, context: RouteContext) -> _Coding:
     if rule.transcode is None:
         return _Coding(encode, None, speaks_grpc)
     made = compile_transcoding(
-        rule.transcode,
-        written.entry.namespace,
-        context.descriptors,
-        f"{written.at}.transcode",
-        written.title,
-        encode,
+        rule.transcode, written.entry.namespace, context.descriptors, f"{written.at}.transcode", written.title, encode
     )
     return _Coding(made.encode, made.run, speaks_grpc)
 
@@ -270,6 +267,8 @@ def _choose(
     clusters, weights = [cluster for cluster, _ in drawn], [destination.weight for _, destination in drawn]
     is_sticky = rule.sticky is not None and len(clusters) > 1
     if not any(each.request_headers or each.response_headers or each.track for _, each in drawn):
+        if len(clusters) == 1:
+            return context.alike.straight_to(clusters[0], context.parts), ()
         if is_sticky:
             assert rule.sticky is not None
             return choose_for_caller(clusters, clusters, weights, rule.sticky, context.parts), ()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from gateway.plan import GRPC_STATUS, HedgePlan, RetryPlan
@@ -45,6 +46,7 @@ T = TypeVar("T")
 _PROXY_VERSIONS: Final = {"off": 0, "v1": 1, "v2": 2}
 HASHING: Final = frozenset({"ring_hash", "maglev"})
 BY_WEIGHT: Final = frozenset({"least_request", "round_robin", "random"})  # peak_ewma goes by latency as it is
+_KEPT: Final = 1024  # ways to retry, and durations, that are written differently
 
 
 def cluster_settings(
@@ -122,7 +124,9 @@ def _sharing(block: Connection) -> SharingSettings:
     )
 
 
+@lru_cache(maxsize=_KEPT)
 def retry_plan(retry: Retry) -> RetryPlan | None:
+    """Rules for which the same is written share one: with its three sets it is the largest part of a plan."""
     if not retry.max_retries:
         return None
     backoff, budget = _set(retry.backoff), _set(retry.budget)
@@ -154,6 +158,7 @@ def hedge_plan(block: Hedge | None) -> HedgePlan | None:
     return HedgePlan(most, lambda _: wait_s, after=after)
 
 
+@lru_cache(maxsize=_KEPT)
 def limit_s(duration: Duration | None) -> float:
     """0s is no limit."""
     return float(duration) if duration else math.inf

@@ -60,8 +60,7 @@ class Counters:
         self._cells_left = max_series * BLOCK
         self._bases: dict[SeriesKey, int] = {}
         self._rules: dict[tuple[str, str, str], int] = {}
-        self.rules: list[tuple[str, str]] = []
-        self.tracks: list[str] = []
+        self.rules: list[tuple[str, str, str]] = []  # route, rule and track of each slot
 
     def hold(self, max_series: int) -> None:
         """From now on so many blocks, but never more than there was room for at the beginning; those that are open go
@@ -71,11 +70,11 @@ class Counters:
     def rule_slot(self, route: str, rule: str, track: str = "") -> int:
         """The number of a rule, the same over table swaps; `RoutePlan.slot`. route: `namespace/name`. track: of one of
         its destinations that is counted apart."""
-        slot = self._rules.get((route, rule, track))
+        named = (route, rule, track)
+        slot = self._rules.get(named)
         if slot is None:
-            slot = self._rules[(route, rule, track)] = len(self.rules)
-            self.rules.append((route, rule))
-            self.tracks.append(track)
+            slot = self._rules[named] = len(self.rules)
+            self.rules.append(named)
         return slot
 
     def counter(self, name: str, **labels: str) -> int:

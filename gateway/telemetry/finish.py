@@ -221,7 +221,7 @@ class Finisher:
             self._tallies.clear()  # those with something unwritten are in the other list, too
         slot, service, instance, listener, status, flag, _, policy, _ = sort
         counters = self._counters
-        route, rule = counters.rules[slot] if slot >= 0 else ("", "")
+        route, rule, track = counters.rules[slot] if slot >= 0 else ("", "", "")
         labels: Labels = (
             ("listener", listener),
             ("route", route),
@@ -231,7 +231,7 @@ class Finisher:
             ("status_class", status_class_of(status)),
             ("response_flag", flag),
         )
-        if slot >= 0 and (track := counters.tracks[slot]):
+        if track:
             labels = (*labels, ("track", track))
         plan, failed = self._plan_of(exchange), has_failed(status, flag)
         flags = flag.split(",")

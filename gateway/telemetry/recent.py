@@ -24,10 +24,10 @@ class RecentCalls(msgspec.Struct, frozen=True):
 
 
 def recent_calls(
-    ended: Sequence[Ended], rules: Sequence[tuple[str, str]], *, since: float, now: float, wall_s: float
+    ended: Sequence[Ended], rules: Sequence[tuple[str, str, str]], *, since: float, now: float, wall_s: float
 ) -> RecentCalls:
-    """In any thread. ended: as the recorder held them at `now`. rules: route and rule of each slot. since: when the
-    worker began."""
+    """In any thread. ended: as the recorder held them at `now`. rules: route, rule and track of each slot. since: when
+    the worker began."""
     whole_from = ended[0][0] if len(ended) >= MOST_RECENT else since
     lines: list[bytes] = []
     seen = 1
@@ -38,7 +38,7 @@ def recent_calls(
             seen += 1
             continue
         at_s = wall_s - (now - began)
-        route, rule = rules[slot] if slot >= 0 else ("", "")
+        route, rule, _ = rules[slot] if slot >= 0 else ("", "", "")
         outcome: dict[str, str | int] = {
             "route": route,
             "rule": rule,

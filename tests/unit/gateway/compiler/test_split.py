@@ -75,8 +75,7 @@ def test_a_track_has_a_slot_of_its_own_and_the_rule_keeps_its(tmp_path: Path) ->
         destination.adopt(rule, counters)
     assert canary.plan is not None
     assert plain.plan is not None
-    assert counters.tracks[canary.plan.slot] == "canary"
-    assert counters.rules[canary.plan.slot] == (rule.route, rule.rule)
+    assert counters.rules[canary.plan.slot] == (rule.route, rule.rule, "canary")
     assert plain.plan.slot == rule.slot
-    assert counters.tracks[rule.slot] == ""
+    assert counters.rules[rule.slot] == (rule.route, rule.rule, "")
     counters.close()

@@ -15,13 +15,13 @@ from tests.parts.clock import ManualClock
 from tests.parts.one_route import cluster, plan
 
 WALL_S = 1_700_000_000.0
-RULES = [("default/shop", "all")]
+RULES = [("default/shop", "all", "")]
 
 
 def finisher(folder: Path) -> tuple[Finisher, Recorder]:
     recorder = Recorder(folder / "recorded")
     counters = Counters(folder / "w0")
-    for route, rule in RULES:
+    for route, rule, _ in RULES:
         counters.rule_slot(route, rule)
     return Finisher(counters, AccessLog("", 0, lambda _: None), recorder), recorder
 
