@@ -15,6 +15,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import hot_path
@@ -198,7 +199,8 @@ def _compile_here(scratch: str, level: str, before: Path, modules: list[str]) ->
     )
     of_c = digest_of_c(Path(scratch) / "c", level)
     Path(OF_C).write_text(of_c)
-    if take_over(before, Path(), of_c):
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    if take_over(before, Path(), of_c, [f"{each.name.replace('.', '/')}{suffix}" for each in extensions]):
         return
     _refuse_frozen_readings(Path(scratch) / "c")
     setup(
@@ -211,21 +213,28 @@ def _compile_here(scratch: str, level: str, before: Path, modules: list[str]) ->
 
 def digest_of_c(folder: Path, level: str) -> str:
     """Of all that is compiled, and of what compiles it: what is linked beside it is mypyc's."""
-    found = hashlib.sha256(f"{sys.version} {NEEDS} {level}".encode())
+    found = hashlib.sha256(f"{sys.version} {NEEDS} {_compiler()} {level}".encode())
     for path in sorted(path for path in folder.rglob("*") if path.suffix in {".c", ".h"}):
         found.update(f"\0{path.relative_to(folder).as_posix()}\0".encode())
         found.update(path.read_bytes())
     return found.hexdigest()
 
 
-def take_over(before: Path, folder: Path, of_c: str) -> bool:
-    """Copies machine code of the same C. False: there is none."""
+def _compiler() -> str:
+    """Whoever compiles, with the version: another one may make other code of the same C."""
+    command = sysconfig.get_config_var("CC") or "cc"
+    run = subprocess.run([*command.split(), "--version"], capture_output=True, text=True, timeout=60, check=False)
+    return f"{command} {run.stdout}"
+
+
+def take_over(before: Path, folder: Path, of_c: str, modules: Sequence[str]) -> bool:
+    """Copies machine code of the same C. modules: all there is to be, relative. False: one is missing, or of others."""
     try:
-        if (before / OF_C).read_text() != of_c:
+        if (before / OF_C).read_text() != of_c or not all((before / made).is_file() for made in modules):
             return False
     except OSError:
         return False
-    for made in _machine_code(before):
+    for made in modules:
         shutil.copy2(before / made, folder / made)
     return True
 

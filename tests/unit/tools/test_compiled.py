@@ -56,17 +56,26 @@ def test_a_module_says_nothing_that_a_compiler_takes_otherwise(module: str) -> N
             assert len(names) == len(set(names)), f"line {node.lineno}: a name has the type of its first exception"
 
 
-@pytest.mark.parametrize(("changed", "is_taken"), [("", True), ("written", False), ("level", False), ("none", False)])
-def test_machine_code_of_the_same_c_is_taken_over(changed: str, is_taken: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("changed", ["", "written", "level", "compiler", "no digest", "no code"])
+def test_only_machine_code_of_the_same_c_by_the_same_compiler_is_taken_over(
+    changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     c, before, folder = (tmp_path / name for name in ("c", "before", "folder"))
     for each in (c, before / "gateway", folder / "gateway"):
         each.mkdir(parents=True)
     (c / "exchange.c").write_text("int one;")
     made = f"exchange{sysconfig.get_config_var('EXT_SUFFIX')}"
-    (before / "gateway" / made).write_bytes(b"machine code")
-    if changed != "none":
+    if changed != "no code":
+        (before / "gateway" / made).write_bytes(b"machine code")
+    if changed != "no digest":
         (before / OF_C).write_text(digest_of_c(c, "1"))
     if changed == "written":
         (c / "exchange.c").write_text("int two;")
-    assert take_over(before, folder, digest_of_c(c, "2" if changed == "level" else "1")) == is_taken
-    assert (folder / "gateway" / made).exists() == is_taken
+    elif changed == "compiler":
+        other = tmp_path / "cc"
+        other.write_text("#!/bin/sh\necho cc 99\n")
+        other.chmod(0o755)
+        monkeypatch.setitem(sysconfig.get_config_vars(), "CC", str(other))
+    of_c = digest_of_c(c, "2" if changed == "level" else "1")
+    assert take_over(before, folder, of_c, [f"gateway/{made}"]) == (not changed)
+    assert (folder / "gateway" / made).exists() == (not changed)
