@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
+
+from msgspec.structs import fields
 
 from gateway.compiler.cluster_key import destination_key
 from gateway.compiler.compiled_route import CompiledRoute
@@ -20,7 +23,7 @@ from gateway.routing.connection_table import ConnectionPlan
 from gateway.routing.session_plan import SessionPlan
 from meshway.explanation import CallQuestion, DestinationState, Explanation, Said, Setting
 from meshway.http1.authority import parse_authority
-from meshway.model.document import Destination
+from meshway.model.document import Destination, Spec
 from meshway.model.listener import BYTES, CARRIED, DATAGRAMS
 from meshway.model.listener import EDGE as EDGE_FACE
 from meshway.model.listener import MESH as MESH_FACE
@@ -30,12 +33,13 @@ OF_LISTENERS: Final = frozenset({"TCP", "TLS", "UDP"})
 
 
 class _Led(NamedTuple):
-    """document: whose word it is. written: where it leads to."""
+    """document: whose word it is. written: where it leads to. spec: of its route; None: a CONNECT has none."""
 
     plan: ConnectionPlan | SessionPlan
     document: str
     namespace: str
     written: Sequence[Destination]
+    spec: Spec | None = None
 
 
 def explain_connection(
@@ -118,7 +122,7 @@ class _Telling(Telling):
 
     def _of_route(self, plan: ConnectionPlan | SessionPlan, compiled: Any) -> _Led:
         entry: Entry[Any] = next(one.entry for one in compiled if f"{one.entry.kind} {one.entry.title}" == plan.title)
-        return _Led(plan, plan.title, entry.namespace, entry.spec.destinations)
+        return _Led(plan, plan.title, entry.namespace, entry.spec.destinations, entry.spec)
 
     def _connect(self, plan: ConnectionPlan) -> _Led:
         entry = next(
@@ -132,9 +136,10 @@ class _Telling(Telling):
 
     def _settings_told(self, led: _Led) -> Iterator[Setting]:
         """A CONNECT has no route that could say anything: how long it may be idle is its service's word."""
-        if not isinstance(led.plan, ConnectionPlan) or not self._is_connect:
-            yield from _settings_of(led.plan, led.document)
+        if led.spec is not None:
+            yield from _settings_of(led.plan, led.document, led.spec)
             return
+        assert isinstance(led.plan, ConnectionPlan)
         key, field = destination_key(led.namespace, led.written[0]), "timeouts.upgraded_idle"
         whose = whose_settings(self._state, key).get(field, BUILT_IN)
         yield Setting(document=whose, path=f"spec.{field}", field=field, value=_seconds(led.plan.idle_s))
@@ -155,15 +160,22 @@ class _Telling(Telling):
         return destinations_told(self._state, led.namespace, led.written, by, self._exchange, self._now)
 
 
-def _settings_of(plan: ConnectionPlan | SessionPlan, document: str) -> Iterator[Setting]:
+def _settings_of(plan: ConnectionPlan | SessionPlan, document: str, spec: Spec) -> Iterator[Setting]:
+    """A route's own word is what is not as it would be without a word."""
     shown = [("idle", _seconds(plan.idle_s))]
     if isinstance(plan, SessionPlan):
         shown += [("max_sessions", str(plan.max_sessions)), ("per_source", _most(plan.per_source))]
     else:
         shown += [("half_close", _seconds(plan.half_close_s)), ("max_duration", _seconds(plan.max_duration_s))]
         shown += [("limits.connections", _most(plan.most)), ("limits.per_source", _most(plan.most_of_source))]
+    required = {field.name: getattr(spec, field.name) for field in fields(spec) if field.required}
+    unsaid = type(spec)(**required)
     for field, value in shown:
-        yield Setting(document=document, path=f"spec.{field}", field=field, value=value)
+        read = attrgetter(field)
+        if read(spec) == read(unsaid):
+            yield Setting(document=BUILT_IN, field=field, value=value)
+        else:
+            yield Setting(document=document, path=f"spec.{field}", field=field, value=value)
 
 
 def _seconds(value: float) -> str:

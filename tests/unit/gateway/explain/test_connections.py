@@ -33,9 +33,25 @@ def test_a_connection_is_told_its_route_its_settings_and_where_it_goes() -> None
         ("default/db", 75.0, "spec.destinations[0]"),
         ("default/other", 25.0, "spec.destinations[1]"),
     ]
-    assert ("idle", "3600s") in [(one.field, one.value) for one in explanation.settings]
+    assert ("idle", "3600s", "built in", "") in [
+        (one.field, one.value, one.document, one.path) for one in explanation.settings
+    ]
     assert explanation.picked is not None
     assert explanation.picked.address == "127.0.0.1:5000"
+
+
+def test_of_its_settings_the_route_says_those_alone_that_are_written_there() -> None:
+    written: dict[str, Any] = {"idle": "9s", "limits": {"per_source": 5}}
+    tcp = told(listener(), tcp_route("db", **written), method="TCP", listener="bytes")
+    game = document("Listener", "bytes", {"port": 1, "protocol": "udp"}, "mesh")
+    route = {"listeners": ["bytes"], "destinations": [{"service": "db"}], "max_sessions": 7}
+    udp = told(game, document("UdpRoute", "g", route), method="UDP", listener="bytes")
+    assert [(one.document, one.path, one.value) for one in (*tcp.settings, *udp.settings) if one.path] == [
+        ("TcpRoute default/t", "spec.idle", "9s"),
+        ("TcpRoute default/t", "spec.limits.per_source", "5"),
+        ("UdpRoute default/g", "spec.max_sessions", "7"),
+    ]
+    assert {one.document for one in (*tcp.settings, *udp.settings) if not one.path} == {"built in"}
 
 
 def test_whoever_is_denied_or_has_no_route_is_told_by_whose_word() -> None:
