@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import BigInteger, LargeBinary, Text, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from registry.store.postgres.link import Link
+from registry.store.postgres.link import Link, Reached
 from registry.store.postgres.reading import run
 from registry.store.postgres.statements import Statement
 from registry.store.tables.told import TOLD_BATCHES, TOLD_ITEMS
@@ -69,8 +69,9 @@ class PostgresCalls:
     """CallStore. url: of a database that `prepare` has seen. One connection writes, one reads."""
 
     def __init__(self, url: str) -> None:
-        self._writing = Link(url, name="calls", settings=_SETTINGS)
-        self._reading = Link(url, name="calls read", settings={})
+        reached = Reached()
+        self._writing = Link(url, name="calls", settings=_SETTINGS, reached=reached)
+        self._reading = Link(url, name="calls read", settings={}, reached=reached)
         self._writes = asyncio.Lock()
         self._reads = asyncio.Lock()
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from registry.store.interface import HeadHeld, HeadMoved, StoreGone, StoreUnavailable
-from registry.store.postgres.link import Link
+from registry.store.postgres.link import Link, Reached
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,12 +29,13 @@ class Connections:
 
     def __init__(self, url: str, *, limits: dict[str, str]) -> None:
         """limits: of the server, for the committer's session."""
-        self.committing = Link(url, name="commit", settings=limits, ready=_make_durable)
+        reached = Reached()
+        self.committing = Link(url, name="commit", settings=limits, ready=_make_durable, reached=reached)
         self.held: Connection | None = None
         self.away: str | None = None
         self.free: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
         self._turn = asyncio.Lock()
-        self._readers = [Link(url, name="read", settings={}) for _ in range(READERS)]
+        self._readers = [Link(url, name="read", settings={}, reached=reached) for _ in range(READERS)]
         for reader in self._readers:
             self.free.put_nowait(reader)
 

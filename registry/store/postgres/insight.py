@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from registry.store.postgres.link import Link
+from registry.store.postgres.link import Link, Reached
 from registry.store.postgres.reading import run
 from registry.store.postgres.statements import compiled
 from registry.store.steps import NoRow
@@ -24,8 +24,9 @@ class PostgresInsight:
     """InsightStore. url: of a database that `prepare` has seen. One connection writes, one reads."""
 
     def __init__(self, url: str) -> None:
-        self._writing = Link(url, name="numbers", settings=_SETTINGS)
-        self._reading = Link(url, name="numbers read", settings={})
+        reached = Reached()
+        self._writing = Link(url, name="numbers", settings=_SETTINGS, reached=reached)
+        self._reading = Link(url, name="numbers read", settings={}, reached=reached)
         self._writes = asyncio.Lock()
         self._reads = asyncio.Lock()
 

@@ -49,8 +49,17 @@ class Connection(Protocol):
     def terminate(self) -> None: ...
 
 
+class Reached:
+    """at_s: when one of the links that share this last got a connection, by the loop's clock. Who failed before that
+    tries at once: the server is back."""
+
+    def __init__(self) -> None:
+        self.at_s = float("-inf")
+
+
 class Link:
-    """settings: of the server, for this session. ready: called with each new connection before it is used.
+    """settings: of the server, for this session. ready: called with each new connection before it is used. reached: of
+    all links of a store.
 
     Used by one task at a time.
     """
@@ -62,13 +71,15 @@ class Link:
         name: str,
         settings: dict[str, str],
         ready: Callable[[Connection], Awaitable[None]] | None = None,
+        reached: Reached | None = None,
     ) -> None:
         self._url = url
         self._settings = {"application_name": f"meshway {name}", **settings}
         self._ready = ready
         self._connection: Connection | None = None
+        self._reached = reached or Reached()
         self._pause_s = 0.0
-        self._not_before_s = 0.0
+        self._failed_at_s = self._not_before_s = 0.0
         self.trouble: str | None = None
 
     async def open(self) -> Connection:
@@ -77,7 +88,7 @@ class Link:
             assert self._connection is not None
             return self._connection
         loop = asyncio.get_running_loop()
-        if loop.time() < self._not_before_s:
+        if loop.time() < self._not_before_s and self._reached.at_s <= self._failed_at_s:
             raise StoreGone(self.trouble or "not connected")
         try:
             async with asyncio.timeout(CONNECT_S):
@@ -97,6 +108,7 @@ class Link:
             self._put_off(f"{shown(self._url)} does not answer: {said(error)}")
             raise StoreGone(str(self.trouble)) from error
         self._pause_s, self.trouble = 0.0, None
+        self._reached.at_s = loop.time()
         return connection
 
     @property
@@ -140,7 +152,8 @@ class Link:
         """Half to one and a half times the pause, so that registries do not come back all at once."""
         self.trouble = trouble
         self._pause_s = min(max(self._pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
-        self._not_before_s = asyncio.get_running_loop().time() + self._pause_s * random.uniform(0.5, 1.5)
+        self._failed_at_s = asyncio.get_running_loop().time()
+        self._not_before_s = self._failed_at_s + self._pause_s * random.uniform(0.5, 1.5)
 
 
 def said(error: BaseException) -> str:

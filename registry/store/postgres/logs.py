@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Integer, LargeBinary, Text, bindparam, cast, 
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR, insert
 
 from registry.store.logs import FoundLog
-from registry.store.postgres.link import Link
+from registry.store.postgres.link import Link, Reached
 from registry.store.postgres.reading import run
 from registry.store.postgres.statements import Statement
 from registry.store.tables.told import LOG_BATCHES, LOG_LINES
@@ -72,8 +72,9 @@ class PostgresLogs:
 
     def __init__(self, url: str, wall: Callable[[], float] = time.time) -> None:
         self._wall = wall
-        self._writing = Link(url, name="logs", settings=_SETTINGS)
-        self._reading = Link(url, name="logs read", settings=_READ_SETTINGS)
+        reached = Reached()
+        self._writing = Link(url, name="logs", settings=_SETTINGS, reached=reached)
+        self._reading = Link(url, name="logs read", settings=_READ_SETTINGS, reached=reached)
         self._writes = asyncio.Lock()
         self._reads = asyncio.Lock()
 
