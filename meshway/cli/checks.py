@@ -8,6 +8,7 @@ import typer
 from meshway.cli.failure import FAILED, UNREACHABLE, CliError
 from meshway.cli.findings import Finding, show_findings
 from meshway.cli.gateway_findings import gateway_findings
+from meshway.cli.route_findings import route_findings
 from meshway.cli.session import REGISTRY, Session, asking
 from meshway.identity import LOOPBACK
 
@@ -162,11 +163,11 @@ def _admin_ready(gateway: str, session: Session) -> Finding:
 
 
 def _services(client: "RegistryClient") -> Iterator[Finding]:
-    count = 0
+    known = set()
     for service in client.items("/v1/namespaces/-/services"):
-        count += 1
         metadata = service.get("metadata", service)
         namespace, name, status = metadata["namespace"], metadata["name"], service["status"]
+        known.add((namespace, name))
         if critical := status.get("critical", 0):
             total = sum(status.values())
             yield Finding(
@@ -175,4 +176,5 @@ def _services(client: "RegistryClient") -> Iterator[Finding]:
                 text=f"{namespace}/{name}: {critical} of {total} instances critical",
                 mend=f"meshway describe service/{name} -n {namespace}",
             )
-    yield Finding(id="services", verdict="passed", text=f"{count} service{'s' * (count != 1)} known")
+    yield from route_findings(client, known)
+    yield Finding(id="services", verdict="passed", text=f"{len(known)} service{'s' * (len(known) != 1)} known")

@@ -18,6 +18,12 @@ kind: TrafficPolicy
 metadata: {name: dead}
 spec: {targets: [{service: dead}], breaker: {minimum_requests: 5, open_for: 60s}}
 """
+ROUTE = """\
+apiVersion: meshway/v1
+kind: Route
+metadata: {name: led}
+spec: {rules: [{destinations: [{service: passing-by}]}]}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +151,19 @@ def test_a_service_with_nobody_left_is_a_failure(registry: Registry, gateway: Ga
     shown = check(registry, gateway)
     assert shown.code == 1
     assert "✗ default/lonely: 1 of 1 instances critical" in shown.out
+
+
+def test_a_route_whose_service_has_gone_is_a_warning(registry: Registry, gateway: Gateway, tmp_path: Path) -> None:
+    registry.register("passing-by", "one", 9000, ttl_s=3600)
+    (tmp_path / "route.yaml").write_text(ROUTE)
+    at = ("--registry", registry.url)
+    assert meshway("apply", "-f", str(tmp_path / "route.yaml"), *at).code == 0
+    words = "! Route default/led: default/passing-by is no service any more\n    mend: register an instance of it"
+    assert "any more" not in check(registry, gateway).out
+    assert meshway("deregister", "passing-by", "one", *at).code == 0
+    assert words in check(registry, gateway).out
+    assert meshway("delete", "route/led", "--yes", *at).code == 0
+    assert "any more" not in check(registry, gateway).out
 
 
 def test_an_admin_address_that_does_not_answer_is_a_warning(registry: Registry, gateway: Gateway) -> None:
