@@ -150,7 +150,7 @@ def follow_trust(view: View, encryption: Encryption, surface: Surface) -> None:
 async def _first_link(core: Core) -> LinkMade | None:
     """None where somebody can sign in already, or the store takes no writes: the registry serves without, too."""
     try:
-        return await core.users.first_link()
+        return await core.callers.users.first_link()
     except Problem as problem:
         log.warning("there is no link to set the first admin's password by: %s", problem)
         return None

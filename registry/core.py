@@ -49,11 +49,42 @@ if TYPE_CHECKING:
     from registry.store.interface import Store
 
 
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Who calls: people with their sessions, tokens of programs. federation, single_sign_on: where issuers outside are
+    named."""
+
+    sign_in: SignIn
+    tokens: Tokens
+    sessions: Sessions
+    session_callers: SessionCallers
+    bindings: Bindings
+    users: Users
+    accounts: Accounts
+    preferences: Preferences
+    people: PeopleKeeping
+    denials: Denials
+    federation: Federation | None
+    single_sign_on: SingleSignOn | None
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """What looks at the mesh. shared_calls: where other registries take gateways' words, too."""
+
+    insight: Insight
+    shared_calls: SharedCalls | None
+    logs: Logs
+    alerts: Alerts
+    notifications: Notifications
+    rollouts: Rollouts
+
+
 @dataclass(slots=True)
 class Core:
-    """What the surfaces call. following, shared_calls: where other registries write to the same store. sealing: None
-    where several registries may share a store and no master key was named. is_stopping: what is under way is answered,
-    and nothing new should come."""
+    """What the surfaces call. following: where other registries write to the same store. sealing: None where several
+    registries may share a store and no master key was named. is_stopping: what is under way is answered, and nothing
+    new should come."""
 
     settings: RegistrySettings
     view: View
@@ -78,24 +109,8 @@ class Core:
     books: Books
     dns: DnsCounts
     questions: Questions
-    sign_in: SignIn
-    tokens: Tokens
-    sessions: Sessions
-    session_callers: SessionCallers
-    bindings: Bindings
-    users: Users
-    accounts: Accounts
-    preferences: Preferences
-    people: PeopleKeeping
-    denials: Denials
-    insight: Insight
-    notifications: Notifications
-    logs: Logs
-    shared_calls: SharedCalls | None
-    rollouts: Rollouts
-    alerts: Alerts
-    federation: Federation | None
-    single_sign_on: SingleSignOn | None
+    callers: Callers
+    watching: Watching
     is_stopping: bool = False
 
     def missing(self) -> dict[str, str]:

@@ -75,16 +75,16 @@ async def open_core(
             spawn(core.retention.run(), name="log retention"),
             spawn(core.identity.run(), name="identities"),
             spawn(core.issuer.run(), name="certificates that the mesh issues"),
-            spawn(core.insight.ingest.run(), name="reports of numbers"),
-            spawn(core.insight.rolling.run(), name="points of numbers"),
-            spawn(core.notifications.run(), name="messages of alerts"),
-            spawn(core.logs.intake.run(), name="lines of logs"),
-            spawn(core.logs.forwarding.run(), name="logs to a collector"),
-            spawn(core.logs.run(), name="retention of logs"),
-            spawn(core.rollouts.run(), name="rollouts"),
-            spawn(core.alerts.run(), name="alerts"),
+            spawn(core.watching.insight.ingest.run(), name="reports of numbers"),
+            spawn(core.watching.insight.rolling.run(), name="points of numbers"),
+            spawn(core.watching.notifications.run(), name="messages of alerts"),
+            spawn(core.watching.logs.intake.run(), name="lines of logs"),
+            spawn(core.watching.logs.forwarding.run(), name="logs to a collector"),
+            spawn(core.watching.logs.run(), name="retention of logs"),
+            spawn(core.watching.rollouts.run(), name="rollouts"),
+            spawn(core.watching.alerts.run(), name="alerts"),
             spawn(Recovery(store).run(), name="recovery of the store"),
-            spawn(core.people.run(), name="uses of sessions"),
+            spawn(core.callers.people.run(), name="uses of sessions"),
         ]
         if core.following is not None:
             background.append(spawn(core.following.run(), name="store poll"))
@@ -93,11 +93,11 @@ async def open_core(
             )
         if company is not None:
             background.append(spawn(company.run(), name="lock of those who share leases"))
-        if core.shared_calls is not None:
-            background.append(spawn(core.shared_calls.run(), name="calls that gateways tell of"))
-            background.append(spawn(core.shared_calls.forget(), name="retention of calls"))
-        if core.federation is not None:
-            background.append(spawn(core.federation.run(), name="keys of issuers outside"))
+        if core.watching.shared_calls is not None:
+            background.append(spawn(core.watching.shared_calls.run(), name="calls that gateways tell of"))
+            background.append(spawn(core.watching.shared_calls.forget(), name="retention of calls"))
+        if core.callers.federation is not None:
+            background.append(spawn(core.callers.federation.run(), name="keys of issuers outside"))
         for task in background:
             task.add_done_callback(lambda task: _end_if_failed(task, die))
         try:

@@ -39,14 +39,14 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
     """All routes over one core, each behind what its operation needs."""
     gateways.share(core.bus)
     gateways.document_revision = lambda key: 0 if (row := core.view.document(key)) is None else row.revision
-    core.alerts.presence.gateways = gateways.states
-    gateways.on_report.append(core.alerts.presence.follow)
-    core.alerts.presence.certificates = gateways.all_certificates
+    core.watching.alerts.presence.gateways = gateways.states
+    gateways.on_report.append(core.watching.alerts.presence.follow)
+    core.watching.alerts.presence.certificates = gateways.all_certificates
     head = None if core.following is None else Head(core.view, core.following, core.live)
     caps = Caps(core.settings)
     operations = _operations()
     guards = Guards([*operations, OPENAPI_ROW], is_read_only=core.settings.read_only)
-    asking = Asking(core.insight.reading, core.view, gateways.states, core.alerts.budget_left)
+    asking = Asking(core.watching.insight.reading, core.view, gateways.states, core.watching.alerts.budget_left)
     live = LiveTopics(asking, gateways.states, core.notices, time.time)
     routes = machine_routes(core, gateways, caps, guards, live, head)
     of_eureka = eureka.Eureka(core.catalog, core.view, time.monotonic)
@@ -66,9 +66,9 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
         clients=ClientAddresses(core.settings.trusted_proxies),
         routes=routes,
         app=api,
-        sign_in=core.sign_in,
+        sign_in=core.callers.sign_in,
         guards=guards,
-        note_denied=core.denials.note,
+        note_denied=core.callers.denials.note,
         encoder=AnswerEncoder(lambda: core.view.revision, time.time, None if head is None else head.stale_line),
         gateways=gateways,
         caps=caps,

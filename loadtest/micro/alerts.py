@@ -75,7 +75,7 @@ async def report(core: Core, mesh: Mesh, clock: Clock, turn: int) -> None:
     clock.now += EVERY_S
     for node in ("gw-1", "gw-2"):
         for body in mesh.reports(node, turn, clock.now):
-            await core.insight.ingest.take(_decode(body))
+            await core.watching.insight.ingest.take(_decode(body))
 
 
 _decode: Final = msgspec.json.Decoder(Numbers).decode
@@ -108,8 +108,8 @@ async def measure(rules: int, minutes: float, folder: Path) -> None:
         for number in range(1, int(minutes * 60 / EVERY_S) + 1):
             await report(core, mesh, clock, number)
             if number % 5 == 0:
-                await core.insight.rolling.turn()
-        evaluator, stalls = core.alerts.evaluator, Stalls()
+                await core.watching.insight.rolling.turn()
+        evaluator, stalls = core.watching.alerts.evaluator, Stalls()
         watching = spawn(stalls.run(), name="stalls")
         for turn in range(TURNS):
             stalls.worst_s, cpu_s = 0.0, time.process_time()
@@ -124,7 +124,7 @@ async def measure(rules: int, minutes: float, folder: Path) -> None:
             for _ in range(5):
                 number += 1
                 await report(core, mesh, clock, number)
-            await core.insight.rolling.turn()
+            await core.watching.insight.rolling.turn()
         watching.cancel()
 
 

@@ -105,7 +105,7 @@ async def _low_traffic(core: Core, documents: Iterable[tuple[Document, Spec]]) -
         (one.metadata.namespace, one.metadata.name, spec) for one, spec in documents if isinstance(spec, Objective)
     ]
     try:
-        found = await core.alerts.low_traffic(written) if written else {}
+        found = await core.watching.alerts.low_traffic(written) if written else {}
     except StoreUnavailable:
         return []
     path = "spec.minimum_requests"

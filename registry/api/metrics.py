@@ -57,14 +57,24 @@ def _lines(core: Core, gateways: Gateways, caps: Caps) -> Iterator[str]:
         ("meshway_registry_log_memory_bytes", "gauge", "Youngest changes kept in memory.", core.view.recent.size),
         ("meshway_gateways", "gauge", "Gateways that reported within 6 s.", len(live)),
         ("meshway_feed_lag_revisions", "gauge", "Revisions the slowest live gateway is behind.", max(lag, 0)),
-        ("meshway_alerts_left_out", "gauge", "Alerts above the most there may be.", core.alerts.evaluator.left_out),
+        (
+            "meshway_alerts_left_out",
+            "gauge",
+            "Alerts above the most there may be.",
+            core.watching.alerts.evaluator.left_out,
+        ),
         (
             "meshway_alerts_failures_total",
             "counter",
             "Looks that left alerts as they were.",
-            core.alerts.evaluator.failures,
+            core.watching.alerts.evaluator.failures,
         ),
-        ("meshway_alerts_turn_seconds", "gauge", "What the last look at all rules took.", core.alerts.evaluator.turn_s),
+        (
+            "meshway_alerts_turn_seconds",
+            "gauge",
+            "What the last look at all rules took.",
+            core.watching.alerts.evaluator.turn_s,
+        ),
         (
             "meshway_documents_refused",
             "gauge",
@@ -115,19 +125,19 @@ def _lines(core: Core, gateways: Gateways, caps: Caps) -> Iterator[str]:
 
 def _single(core: Core) -> list[tuple[str, str, str, float]]:
     """Of lines of services' logs, and of calls that gateways told of."""
-    intake, forwarding = core.logs.intake, core.logs.forwarding
+    intake, forwarding = core.watching.logs.intake, core.watching.logs.forwarding
     return [
         ("meshway_logs_taken_total", "counter", "Lines of services' logs that were kept.", intake.taken),
         ("meshway_logs_rejected_total", "counter", "Lines that were not their sender's to ship.", intake.rejected),
         ("meshway_logs_refused_total", "counter", "Bodies of logs above a bound.", intake.refused),
-        ("meshway_logs_dropped_total", "counter", "Lines forgotten early, above logs_max.", core.logs.dropped),
+        ("meshway_logs_dropped_total", "counter", "Lines forgotten early, above logs_max.", core.watching.logs.dropped),
         ("meshway_logs_forwarded_total", "counter", "Lines that the collector took.", forwarding.sent),
         ("meshway_logs_unforwarded_total", "counter", "Lines that the collector did not take.", forwarding.dropped),
         (
             "meshway_calls_dropped_total",
             "counter",
             "Calls gateways told of that were not kept.",
-            core.insight.requests.dropped,
+            core.watching.insight.requests.dropped,
         ),
     ]
 
@@ -160,7 +170,7 @@ def _holds(core: Core) -> Iterator[str]:
 
 
 def _numbers(core: Core) -> Iterator[str]:
-    ingest, rolling = core.insight.ingest, core.insight.rolling
+    ingest, rolling = core.watching.insight.ingest, core.watching.insight.rolling
     yield (
         "# HELP meshway_insight_reports_total Reports of gateways' numbers that count.\n"
         "# TYPE meshway_insight_reports_total counter\n"
@@ -183,7 +193,7 @@ def _numbers(core: Core) -> Iterator[str]:
 def _alerts(core: Core) -> Iterator[str]:
     """Of the registry that leads; the others have none."""
     yield "# HELP meshway_alerts Alerts that are there, by state and severity.\n# TYPE meshway_alerts gauge\n"
-    counts = Counter((each.state, each.severity) for each in core.alerts.evaluator.live.values())
+    counts = Counter((each.state, each.severity) for each in core.watching.alerts.evaluator.live.values())
     for state in ("firing", "pending"):
         for severity in SEVERITIES:
             yield f'meshway_alerts{{state="{state}",severity="{severity}"}} {counts[state, severity]}\n'

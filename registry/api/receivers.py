@@ -51,7 +51,7 @@ def receivers_router(core: Core) -> APIRouter:
     async def many(request: Request) -> Response:
         query_of(request.url.query, frozenset())
         readable = caller_of(request).namespaces("documents:read")
-        outcomes = await core.notifications.outcomes()
+        outcomes = await core.watching.notifications.outcomes()
         items = []
         for key, row in sorted(core.view.documents.get(Receiver.__name__, {}).items()):
             if isinstance(row.spec, Receiver) and (readable is None or key[0] in readable):
@@ -67,7 +67,7 @@ def receivers_router(core: Core) -> APIRouter:
         refuse_bad_names(namespace=namespace, name=name)
         if (act := noted({"op": "test", "document": f"Receiver {namespace}/{name}"})) is not None:
             await core.revisions.submit(act)
-        sent: Sent = await core.notifications.test((namespace, name), caller(request))
+        sent: Sent = await core.watching.notifications.test((namespace, name), caller(request))
         return answer(sent)
 
     return router

@@ -41,7 +41,7 @@ class Trace(msgspec.Struct, frozen=True):
 
 def requests_router(core: Core) -> APIRouter:
     router = APIRouter()
-    kept, spans = core.insight.requests, core.insight.spans
+    kept, spans = core.watching.insight.requests, core.watching.insight.spans
 
     @router.get(PATH)
     async def list_requests(request: Request) -> Response:

@@ -34,7 +34,7 @@ class RolloutAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def rollouts_router(core: Core) -> APIRouter:
     router = APIRouter()
-    rollouts, decode = core.rollouts, decoder_of(RolloutAsk, "body")
+    rollouts, decode = core.watching.rollouts, decoder_of(RolloutAsk, "body")
 
     @router.get(MANY)
     async def many(request: Request) -> Response:
@@ -86,7 +86,7 @@ def _row(core: Core, namespace: str, name: str) -> DocumentRow:
 
 
 async def _told(core: Core, row: DocumentRow) -> RolloutTold:
-    rollouts = core.rollouts
+    rollouts = core.watching.rollouts
     state, trouble = rollouts.state(row), rollouts.troubles.get(row.key, "")
     measures = None
     if state is not None and not state.is_over:

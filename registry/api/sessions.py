@@ -136,14 +136,14 @@ def _add_sessions(router: APIRouter, core: Core) -> None:
         """A session whose person holds more roles than it was opened with has them from here on, with a new id."""
         query_of(request.url.query, frozenset())
         caller, head = caller_of(request), _head_of(request)
-        text, headers = cookie_in(head.block, is_plain=core.sign_in.is_plain(head)) or "", dict(_SECRET)
-        known = core.session_callers.known(caller.session) if caller.session else None
+        text, headers = cookie_in(head.block, is_plain=core.callers.sign_in.is_plain(head)) or "", dict(_SECRET)
+        known = core.callers.session_callers.known(caller.session) if caller.session else None
         if known is not None and known.has_more and text and core.store.missing() is None:
-            renewed = await core.sessions.renew(caller.session, actor=actor_of(request))
+            renewed = await core.callers.sessions.renew(caller.session, actor=actor_of(request))
             if renewed is not None:
                 text = renewed.text
                 headers |= _set(core, request, renewed)
-                caller = core.session_callers.caller(text, "cookie") or caller
+                caller = core.callers.session_callers.caller(text, "cookie") or caller
         return answer(session_of(core, caller, text), headers=headers)
 
     @router.post(SESSION)
@@ -153,7 +153,7 @@ def _add_sessions(router: APIRouter, core: Core) -> None:
         wanted, before = _decode_sign_in(await request.body()), caller_of(request)
         agent = find(_head_of(request).block, b"user-agent") or b""
         actor = actor_of(request)
-        opened = await core.accounts.sign_in(
+        opened = await core.callers.accounts.sign_in(
             wanted.name,
             wanted.password,
             wanted.totp,
@@ -163,22 +163,22 @@ def _add_sessions(router: APIRouter, core: Core) -> None:
             agent=agent.decode("latin-1"),
         )
         if before.session:
-            await core.sessions.end(before.session, actor)
+            await core.callers.sessions.end(before.session, actor)
         return _signed_in(core, request, opened, wanted.carrier, 201)
 
     @router.delete(SESSION)
     async def sign_out(request: Request) -> Response:
         query_of(request.url.query, frozenset())
         digest = _known(core, request)[0]
-        await core.sessions.end(digest, actor_of(request))
-        ended = end_cookie(is_plain=core.sign_in.is_plain(_head_of(request)))
+        await core.callers.sessions.end(digest, actor_of(request))
+        ended = end_cookie(is_plain=core.callers.sign_in.is_plain(_head_of(request)))
         return Response(status_code=204, headers={"set-cookie": ended})
 
     @router.post(SETUP)
     async def set_up(request: Request) -> Response:
         query_of(request.url.query, frozenset())
         wanted = _decode_setup(await request.body())
-        name = await core.accounts.set_up(wanted.token, wanted.name, wanted.password, actor_of(request))
+        name = await core.callers.accounts.set_up(wanted.token, wanted.name, wanted.password, actor_of(request))
         return answer(SetUp(name=name), headers=_SECRET)
 
 
@@ -189,7 +189,7 @@ def _add_account(router: APIRouter, core: Core) -> None:
         wanted = _decode_confirm(await request.body())
         digest, known = _known(core, request)
         user = _user(core, known)
-        opened = await core.accounts.confirm(digest, user, wanted.password, wanted.totp, actor_of(request))
+        opened = await core.callers.accounts.confirm(digest, user, wanted.password, wanted.totp, actor_of(request))
         return _signed_in(core, request, opened, known.session.carrier)
 
     @router.put(PASSWORD)
@@ -198,7 +198,7 @@ def _add_account(router: APIRouter, core: Core) -> None:
         query_of(request.url.query, frozenset())
         wanted = _decode_password(await request.body())
         digest, known = _known(core, request)
-        opened = await core.accounts.change_password(
+        opened = await core.callers.accounts.change_password(
             digest, known.session.carrier, _user(core, known), wanted.password, wanted.new_password, actor_of(request)
         )
         return _signed_in(core, request, opened, known.session.carrier)
@@ -206,20 +206,20 @@ def _add_account(router: APIRouter, core: Core) -> None:
     @router.post(TOTP)
     async def offer_totp(request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        offered = await core.accounts.offer_totp(_user(core, _known(core, request)[1]), actor_of(request))
+        offered = await core.callers.accounts.offer_totp(_user(core, _known(core, request)[1]), actor_of(request))
         return answer(offered, 201, headers=_SECRET)
 
     @router.put(TOTP)
     async def take_totp(request: Request) -> Response:
         query_of(request.url.query, frozenset())
         wanted = _decode_code(await request.body())
-        await core.accounts.take_totp(_user(core, _known(core, request)[1]), wanted.totp, actor_of(request))
+        await core.callers.accounts.take_totp(_user(core, _known(core, request)[1]), wanted.totp, actor_of(request))
         return Response(status_code=204)
 
     @router.delete(TOTP)
     async def drop_totp(request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        await core.accounts.drop_totp(_user(core, _known(core, request)[1]), actor_of(request))
+        await core.callers.accounts.drop_totp(_user(core, _known(core, request)[1]), actor_of(request))
         return Response(status_code=204)
 
 
@@ -227,14 +227,14 @@ def _add_preferences(router: APIRouter, core: Core) -> None:
     @router.get(PREFERENCES)
     async def preferences(request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        return answer(core.preferences.of(_known(core, request)[1].session.principal))
+        return answer(core.callers.preferences.of(_known(core, request)[1].session.principal))
 
     @router.put(PREFERENCES)
     async def put_preferences(request: Request) -> Response:
         query_of(request.url.query, frozenset())
         body = await request.body()
         principal = _known(core, request)[1].session.principal
-        await core.preferences.put(principal, parse_json(body))
+        await core.callers.preferences.put(principal, parse_json(body))
         return Response(status_code=204)
 
 
@@ -243,12 +243,12 @@ def session_of(core: Core, caller: Caller, text: str = "") -> Session:
     rights: dict[str, list[str]] = {namespace: sorted(held) for namespace, held in sorted(caller.within.items())}
     if caller.everywhere:
         rights[EVERYWHERE] = sorted(caller.everywhere)
-    known = core.session_callers.known(caller.session) if caller.session else None
+    known = core.callers.session_callers.known(caller.session) if caller.session else None
     told: dict[str, Any] = {}
     if known is not None:
         one = known.session
         told = {"how": one.how, "confirmed_at": one.confirmed_at, "csrf": csrf_of(text) if text else ""}
-        if one.user and (user := core.users.named(one.user)) is not None:
+        if one.user and (user := core.callers.users.named(one.user)) is not None:
             told["user"] = Person(
                 name=user.name,
                 display_name=user.display_name,
@@ -262,7 +262,7 @@ def session_of(core: Core, caller: Caller, text: str = "") -> Session:
 def _known(core: Core, request: Request) -> tuple[str, Known]:
     """The caller's session and its digest. Raises Problem 403 for one that came without."""
     digest = caller_of(request).session
-    known = core.session_callers.known(digest) if digest else None
+    known = core.callers.session_callers.known(digest) if digest else None
     if known is None:
         raise Problem(
             403,
@@ -276,7 +276,7 @@ def _known(core: Core, request: Request) -> tuple[str, Known]:
 
 def _user(core: Core, known: Known) -> User:
     """Raises Problem 403 for whose password another knows."""
-    user = core.users.named(known.session.user) if known.session.user else None
+    user = core.callers.users.named(known.session.user) if known.session.user else None
     if user is None:
         raise Problem(
             403,
@@ -296,7 +296,7 @@ def _signed_in(core: Core, request: Request, opened: Opened, carrier: Carrier, s
 
 
 def _set(core: Core, request: Request, opened: Opened) -> dict[str, str]:
-    is_plain = core.sign_in.is_plain(_head_of(request))
+    is_plain = core.callers.sign_in.is_plain(_head_of(request))
     return {"set-cookie": set_cookie(opened.text, ABSOLUTE_S, is_plain=is_plain)}
 
 

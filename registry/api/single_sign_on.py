@@ -78,7 +78,7 @@ _decode: Final = decoder_of(GrantWanted, "")
 
 def single_sign_on_router(core: Core) -> APIRouter:
     router = APIRouter()
-    desk = core.single_sign_on
+    desk = core.callers.single_sign_on
 
     @router.get(MANY)
     async def many(request: Request) -> Response:
@@ -109,7 +109,7 @@ def single_sign_on_router(core: Core) -> APIRouter:
         try:
             arrived, cookies = await here.callback(said, _authority(request), _cookies(request))
         except Refused as refused:
-            core.denials.note(Actor(refused.who or "anonymous", peer, _ACTION), refused.problem.status)
+            core.callers.denials.note(Actor(refused.who or "anonymous", peer, _ACTION), refused.problem.status)
             return _with_cookies(_refusal(refused.problem, request), refused.cookies)
         if arrived.grant_url:
             return _sent(arrived.grant_url, cookies)
@@ -131,7 +131,7 @@ def single_sign_on_router(core: Core) -> APIRouter:
                 wanted.grant, wanted.verifier, address=_peer(request), agent=_agent(request), action=action
             )
         except Problem as refused:
-            core.denials.note(Actor("anonymous", _peer(request), action), refused.status)
+            core.callers.denials.note(Actor("anonymous", _peer(request), action), refused.status)
             raise
         return answer(SignedIn(principal, opened.text, opened.until), 201, headers={"cache-control": "no-store"})
 

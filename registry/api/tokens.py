@@ -49,19 +49,21 @@ def tokens_router(core: Core) -> APIRouter:
         query_of(request.url.query, frozenset())
         wanted = _decode(await request.body())
         scope = Scope(wanted.grants, wanted.service)
-        made = await core.tokens.create(caller_of(request), wanted.name, scope, expires_in_s=wanted.expires_in_s)
+        made = await core.callers.tokens.create(
+            caller_of(request), wanted.name, scope, expires_in_s=wanted.expires_in_s
+        )
         return answer(made, 201, headers={"location": f"{MANY}/{made.id}", "cache-control": "no-store"})
 
     @router.get(MANY)
     async def many(request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        return answer(TokenPage(core.tokens.list(caller_of(request))))
+        return answer(TokenPage(core.callers.tokens.list(caller_of(request))))
 
     @router.delete(ONE)
     async def revoke(token: str, request: Request) -> Response:
         """From then on it is refused here, and within seconds by all registries that share the store."""
         query_of(request.url.query, frozenset())
-        await core.tokens.revoke(caller_of(request), token)
+        await core.callers.tokens.revoke(caller_of(request), token)
         return Response(status_code=204)
 
     return router

@@ -141,7 +141,7 @@ def _add_users(router: APIRouter, core: Core) -> None:
         query_of(request.url.query, frozenset())
         wanted = _decode_user(await request.body())
         hashed = await _hashed(core, wanted.password, wanted.name)
-        user, link = await core.users.create(
+        user, link = await core.callers.users.create(
             wanted.name, actor_of(request), display_name=wanted.display_name, hashed=hashed
         )
         headers = _SECRET | {"location": f"{USERS}/{user.name}"}
@@ -150,13 +150,13 @@ def _add_users(router: APIRouter, core: Core) -> None:
     @router.get(USERS)
     async def many(request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        return answer(UserPage(core.users.shown()))
+        return answer(UserPage(core.callers.users.shown()))
 
     @router.patch(USER)
     async def change(user: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
         wanted = _decode_change(await request.body())
-        changed = await core.users.change(
+        changed = await core.callers.users.change(
             user, actor_of(request), display_name=wanted.display_name, is_disabled=wanted.is_disabled
         )
         return answer(changed)
@@ -164,7 +164,7 @@ def _add_users(router: APIRouter, core: Core) -> None:
     @router.delete(USER)
     async def delete(user: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        await core.users.delete(user, actor_of(request))
+        await core.callers.users.delete(user, actor_of(request))
         return Response(status_code=204)
 
 
@@ -173,16 +173,16 @@ def _add_letting_in(router: APIRouter, core: Core) -> None:
     async def reset(user: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
         wanted = _decode_reset(await request.body())
-        core.users.known(user)
+        core.callers.users.known(user)
         hashed = await _hashed(core, wanted.password, user)
-        link = await core.users.reset(user, actor_of(request), hashed=hashed)
-        from_now = [one for one in core.users.shown() if one.name == user]
+        link = await core.callers.users.reset(user, actor_of(request), hashed=hashed)
+        from_now = [one for one in core.callers.users.shown() if one.name == user]
         return answer(UserMade(user=from_now[0], link=link), headers=_SECRET)
 
     @router.delete(TOTP)
     async def remove_totp(user: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        await core.users.remove_totp(user, actor_of(request))
+        await core.callers.users.remove_totp(user, actor_of(request))
         return Response(status_code=204)
 
 
@@ -190,32 +190,32 @@ def _add_sessions_of(router: APIRouter, core: Core) -> None:
     @router.get(SESSIONS_OF)
     async def sessions(user: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        return answer(SessionPage(core.sessions.shown(_signed_in_as(core, user), caller_of(request).session)))
+        return answer(SessionPage(core.callers.sessions.shown(_signed_in_as(core, user), caller_of(request).session)))
 
     @router.delete(SESSIONS_OF)
     async def end_all(user: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        await core.sessions.end_of(_signed_in_as(core, user), actor_of(request))
+        await core.callers.sessions.end_of(_signed_in_as(core, user), actor_of(request))
         return Response(status_code=204)
 
     @router.delete(SESSION_OF)
     async def end_one(user: str, session: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        await core.sessions.end_of(_signed_in_as(core, user), actor_of(request), shown_id=session)
+        await core.callers.sessions.end_of(_signed_in_as(core, user), actor_of(request), shown_id=session)
         return Response(status_code=204)
 
 
 def _signed_in_as(core: Core, user: str) -> str:
     """Whose sessions are meant: of a user, or of somebody whom a provider knows, `sso:PROVIDER:NAME`. Raises Problem
     404 for no user."""
-    return user if user.startswith(f"{PERSON}:") else local_principal(core.users.known(user).name)
+    return user if user.startswith(f"{PERSON}:") else local_principal(core.callers.users.known(user).name)
 
 
 def _add_sessions(router: APIRouter, core: Core) -> None:
     @router.get(SESSIONS)
     async def sessions(request: Request) -> Response:
         principal = query_of(request.url.query, frozenset({"principal"})).get("principal", "")
-        return answer(SessionPage(core.sessions.shown(principal, caller_of(request).session)))
+        return answer(SessionPage(core.callers.sessions.shown(principal, caller_of(request).session)))
 
 
 def _add_bindings(router: APIRouter, core: Core) -> None:
@@ -224,20 +224,24 @@ def _add_bindings(router: APIRouter, core: Core) -> None:
         query_of(request.url.query, frozenset())
         wanted = _decode_binding(await request.body())
         if wanted.kind == "group" and not all(wanted.subject.partition(":")):
-            raise _no_group(wanted.subject, [] if core.federation is None else list(core.federation.providers))
+            raise _no_group(
+                wanted.subject, [] if core.callers.federation is None else list(core.callers.federation.providers)
+            )
         grant = Grant(wanted.role, wanted.namespace)
-        made = await core.bindings.create(caller_of(request), wanted.kind, wanted.subject, grant, actor_of(request))
+        made = await core.callers.bindings.create(
+            caller_of(request), wanted.kind, wanted.subject, grant, actor_of(request)
+        )
         return answer(made, 201, headers={"location": f"{BINDINGS}/{made.id}"})
 
     @router.get(BINDINGS)
     async def bindings(request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        return answer(BindingPage(core.bindings.list(caller_of(request))))
+        return answer(BindingPage(core.callers.bindings.list(caller_of(request))))
 
     @router.delete(BINDING)
     async def unbind(binding: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        await core.bindings.delete(caller_of(request), binding, actor_of(request))
+        await core.callers.bindings.delete(caller_of(request), binding, actor_of(request))
         return Response(status_code=204)
 
 
@@ -271,10 +275,10 @@ def _add_roles(router: APIRouter, core: Core) -> None:
     async def rights(user: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
         principal = _signed_in_as(core, user)
-        groups = core.sessions.groups_of(principal) if user.startswith(f"{PERSON}:") else frozenset()
+        groups = core.callers.sessions.groups_of(principal) if user.startswith(f"{PERSON}:") else frozenset()
         by = [
             HeldBy(role=one.grant.role, namespace=one.grant.namespace, group="" if one.kind == "user" else one.subject)
-            for one in core.bindings.of(user, groups)
+            for one in core.callers.bindings.of(user, groups)
         ]
         held: dict[str, set[Right]] = {}
         for one in by:
@@ -288,4 +292,4 @@ async def _hashed(core: Core, password: str | None, name: str) -> str:
     if password is None:
         return ""
     refuse_weak(password, name)
-    return await core.accounts.hashed(password)
+    return await core.callers.accounts.hashed(password)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from registry.core import Callers
 from registry.federation.federation import Federation
 from registry.federation.issued_tokens import IssuedTokens
 from registry.federation.single_sign_on import SingleSignOn
@@ -24,23 +25,6 @@ from registry.sign_in import SignIn
 
 if TYPE_CHECKING:
     from registry.assembly.ground import Ground
-
-
-class Callers(NamedTuple):
-    """federation, single_sign_on: where issuers outside are named."""
-
-    sign_in: SignIn
-    tokens: Tokens
-    sessions: Sessions
-    session_callers: SessionCallers
-    bindings: Bindings
-    users: Users
-    accounts: Accounts
-    preferences: Preferences
-    people: PeopleKeeping
-    denials: Denials
-    federation: Federation | None
-    single_sign_on: SingleSignOn | None
 
 
 def callers(ground: Ground) -> Callers:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from meshway.outbound.guard import guarded_dial
 from registry.alerts.alerts import Alerts
 from registry.alerts.presence import Ending
+from registry.core import Watching
 from registry.documents.collector_credentials import collector_credentials
 from registry.documents.secret_texts import SecretTexts
 from registry.insight.insight import Insight
@@ -29,17 +30,6 @@ if TYPE_CHECKING:
     from registry.store.calls import CallStore
     from registry.store.insight import InsightStore
     from registry.store.logs import LogStore
-
-
-class Watching(NamedTuple):
-    """shared_calls: where other registries take gateways' words, too."""
-
-    insight: Insight
-    shared_calls: SharedCalls | None
-    logs: Logs
-    alerts: Alerts
-    notifications: Notifications
-    rollouts: Rollouts
 
 
 def watching(

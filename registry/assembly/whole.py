@@ -62,8 +62,6 @@ async def assemble(
     identity = _identity(ground, behind)
     documents = Documents(view, revisions, store, sealing, is_read_only=settings.read_only)
     replicas = Replicas(bus, clock)
-    who = callers(ground)
-    watched = watching(ground, numbers, lines, calls, identity)
     core = Core(
         settings=settings,
         view=view,
@@ -88,24 +86,8 @@ async def assemble(
         books=books(settings, clock),
         dns=DnsCounts(),
         questions=Questions(feed, bus, is_shared=bool(settings.redis_url)),
-        sign_in=who.sign_in,
-        tokens=who.tokens,
-        sessions=who.sessions,
-        session_callers=who.session_callers,
-        bindings=who.bindings,
-        users=who.users,
-        accounts=who.accounts,
-        preferences=who.preferences,
-        people=who.people,
-        denials=who.denials,
-        federation=who.federation,
-        single_sign_on=who.single_sign_on,
-        insight=watched.insight,
-        shared_calls=watched.shared_calls,
-        logs=watched.logs,
-        alerts=watched.alerts,
-        notifications=watched.notifications,
-        rollouts=watched.rollouts,
+        callers=callers(ground),
+        watching=watching(ground, numbers, lines, calls, identity),
     )
     # What was loaded lives as long as the process; the collector need not look at it again and again.
     gc.collect()

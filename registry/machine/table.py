@@ -42,8 +42,8 @@ def machine_routes(
     registrations = Registrations(core.catalog)
     heartbeats = HeartbeatRoutes(core.catalog, head)
     discovery = Discovery(core.catalog, core.documents, core.view)
-    calls = Calls(core.insight.requests, core.insight.spans)
-    logs = LogRoutes(core.logs, time.time, caps.watchers)
+    calls = Calls(core.watching.insight.requests, core.watching.insight.spans)
+    logs = LogRoutes(core.watching.logs, time.time, caps.watchers)
     reports = Reports(gateways, core.leases, core.questions)
     rounds = Rounds()  # of all who follow, so that together they hold the loop up for one turn
     return Routes(
@@ -64,7 +64,7 @@ def machine_routes(
                 ("GET", LIVE, LiveRoute(core.feed, live, rounds, caps.watchers).get),
                 ("GET", "/v1/feed", FeedRoute(core.feed, rounds, caps.followers).get),
                 ("POST", "/v1/reports", reports.post),
-                ("POST", telemetry.PATH, Telemetry(core.insight.ingest).post),
+                ("POST", telemetry.PATH, Telemetry(core.watching.insight.ingest).post),
                 ("POST", call_lines.PATH, calls.post_calls),
                 ("POST", spans.PATH, calls.post_spans),
                 ("POST", log_lines.PATH, logs.post),

@@ -49,18 +49,18 @@ class Browser:
 
 async def made_user(registry: RunningRegistry, name: str, *grants: str, password: str = PASSWORD) -> None:
     """grants: `role` in all namespaces, or `role@namespace`. The password is the person's own."""
-    _, link = await registry.core.users.create(name, ROOT)
+    _, link = await registry.core.callers.users.create(name, ROOT)
     assert link is not None
     for text in grants:
         await bound(registry, name, text)
-    await registry.core.accounts.set_up(link.token, name, password, ROOT)
+    await registry.core.callers.accounts.set_up(link.token, name, password, ROOT)
 
 
 async def bound(registry: RunningRegistry, name: str, text: str) -> str:
     """The binding's id."""
     role, _, namespace = text.partition("@")
     grant = Grant(role, namespace or "*")  # type: ignore[arg-type]  # a test that names another role fails by it
-    return (await registry.core.bindings.create(TRUSTED, "user", name, grant, ROOT)).id
+    return (await registry.core.callers.bindings.create(TRUSTED, "user", name, grant, ROOT)).id
 
 
 async def signed_in(registry: RunningRegistry, name: str, *grants: str) -> Browser:

@@ -17,7 +17,7 @@ async def made_token(
 ) -> NewToken:
     """grants: `role` in all namespaces, or `role@namespace`."""
     scope = Scope(tuple(_grant(text) for text in grants), service)
-    return await registry.core.tokens.create(TRUSTED, name, scope, expires_in_s=expires_in_s)
+    return await registry.core.callers.tokens.create(TRUSTED, name, scope, expires_in_s=expires_in_s)
 
 
 async def bearer(registry: RunningRegistry, name: str, *grants: str, **more: Any) -> str:

@@ -23,7 +23,7 @@ async def signing_in(
     port = free_port()
     file = write_providers(folder, f"http://127.0.0.1:{port}", providers, **of)
     async with running_registry(folder, trusts_loopback=False, oidc_file=file, port=port) as registry:
-        federation = registry.core.federation
+        federation = registry.core.callers.federation
         assert federation is not None
         await until(lambda: all(federation.keys.text(f"openid+{each.issuer}") for each in providers.values()))
         yield registry

@@ -35,7 +35,9 @@ async def corp() -> AsyncIterator[IdentityProvider]:
 @pytest.fixture
 async def registry(tmp_path: Path, corp: IdentityProvider) -> AsyncIterator[RunningRegistry]:
     async with signing_in(tmp_path, {"corp": corp}) as registry:
-        await registry.core.bindings.create(TRUSTED, "group", "corp:devs", Grant("viewer"), Actor("test", "", "bind"))
+        await registry.core.callers.bindings.create(
+            TRUSTED, "group", "corp:devs", Grant("viewer"), Actor("test", "", "bind")
+        )
         yield registry
 
 

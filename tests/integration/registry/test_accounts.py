@@ -76,7 +76,7 @@ async def test_of_many_who_use_a_link_at_once_one_wins(strict: RunningRegistry) 
 async def test_a_link_that_is_over_is_refused(strict: RunningRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
     root = await bearer(strict, "root", "admin")
     link = (await strict.call("POST", "/v1/users", {"name": "ann"}, root)).json["link"]
-    monkeypatch.setattr(strict.core.users, "_wall", lambda: time.time() + LINK_S + 1)
+    monkeypatch.setattr(strict.core.callers.users, "_wall", lambda: time.time() + LINK_S + 1)
     refused = await strict.call("POST", "/v1/session/setup", {"token": link["token"], "password": PASSWORD})
     assert (refused.status, refused.json["code"]) == (401, "void_link")
 
@@ -118,7 +118,7 @@ async def test_who_guesses_is_held_off_by_account_and_by_address_and_learns_no_n
     answers = {}
     for name in ("ann", "nobody"):
         browser = Browser(strict)
-        strict.core.accounts._throttle._addresses._known.clear()
+        strict.core.callers.accounts._throttle._addresses._known.clear()
         answers[name] = [await browser.sign_in(name, f"wrong horse battery {at}") for at in range(7)]
     assert [answer.status for answer in answers["ann"]] == [401] * 5 + [429] * 2
     for known, unknown in zip(answers["ann"], answers["nobody"], strict=True):
@@ -126,7 +126,7 @@ async def test_who_guesses_is_held_off_by_account_and_by_address_and_learns_no_n
         assert [known.json[member] for member in same] == [unknown.json[member] for member in same]
     assert int(answers["ann"][5].headers["retry-after"]) >= 1
     assert (await Browser(strict).sign_in("ann")).status == 429, "also with the right password"
-    strict.core.accounts._throttle._accounts._known.clear()
+    strict.core.callers.accounts._throttle._accounts._known.clear()
     assert (await Browser(strict).sign_in("bob", "whoever he is")).status == 429, "the address waits, too"
 
 
@@ -280,20 +280,20 @@ async def test_nobody_binds_more_than_they_have(strict: RunningRegistry) -> None
 
 
 async def test_who_guesses_links_holds_off_nobody_who_has_one(strict: RunningRegistry) -> None:
-    _, link = await strict.core.users.create("ann", ROOT)
+    _, link = await strict.core.callers.users.create("ann", ROOT)
     assert link is not None
     elsewhere, guesser = msgspec.structs.replace(ROOT, address="192.0.2.9"), ROOT
     for code in ["void_link"] * FREE + ["too_many_failures"]:
         with pytest.raises(Problem) as refused:
-            await strict.core.accounts.set_up("guessed", "", PASSWORD, guesser)
+            await strict.core.callers.accounts.set_up("guessed", "", PASSWORD, guesser)
         assert refused.value.code == code
-    assert await strict.core.accounts.set_up(link.token, "", PASSWORD, elsewhere) == "ann"
+    assert await strict.core.callers.accounts.set_up(link.token, "", PASSWORD, elsewhere) == "ann"
 
 
 async def test_the_first_link_makes_the_first_admin_and_then_neither_it_nor_the_file_does(
     strict: RunningRegistry, tmp_path: Path
 ) -> None:
-    link, second = await strict.core.users.first_link(), await strict.core.users.first_link()
+    link, second = await strict.core.callers.users.first_link(), await strict.core.callers.users.first_link()
     assert link is not None
     assert second is not None
     file = f"Authorization: Bearer {(tmp_path / 'bootstrap.token').read_text().strip()}"
@@ -307,7 +307,7 @@ async def test_the_first_link_makes_the_first_admin_and_then_neither_it_nor_the_
     late = {"token": second.token, "password": PASSWORD, "name": "eve"}
     assert (await strict.call("POST", "/v1/session/setup", late)).status == 401
     assert (await strict.call("GET", "/v1/users", None, file)).status == 401
-    assert await strict.core.users.first_link() is None
+    assert await strict.core.callers.users.first_link() is None
 
 
 async def test_each_sign_in_and_each_change_of_people_stands_in_the_audit_log_without_secrets(

@@ -71,7 +71,7 @@ async def alerts(registry: RunningRegistry, query: str = "", *lines: str) -> lis
 
 async def look(registry: RunningRegistry) -> dict[str, dict[str, Any]]:
     """One turn, and what is there after it, by the rule's name."""
-    await registry.core.alerts.evaluator.turn()
+    await registry.core.watching.alerts.evaluator.turn()
     return {each["name"]: each for each in await alerts(registry)}
 
 
@@ -80,7 +80,7 @@ class Moved:
 
     def __init__(self, registry: RunningRegistry) -> None:
         self._ahead_s = 0.0
-        registry.core.alerts.evaluator.wall = lambda: time.time() + self._ahead_s
+        registry.core.watching.alerts.evaluator.wall = lambda: time.time() + self._ahead_s
 
     def advance(self, seconds: float) -> None:
         self._ahead_s += seconds
@@ -171,7 +171,7 @@ async def test_what_no_data_means_is_said_by_the_rule(shop: RunningRegistry, no_
     assert [(await look(shop)).get("quiet", {}).get("state")] == seen
     await told(shop, calls("cart", 100, failed=50))
     assert (await look(shop))["quiet"]["state"] == "firing"
-    shop.core.insight.reading.wall = lambda: time.time() + 300.0
+    shop.core.watching.insight.reading.wall = lambda: time.time() + 300.0
     after = (await look(shop)).get("quiet", {}).get("state", "-")
     assert after[0].upper() == states[1]
 
@@ -191,7 +191,7 @@ async def test_a_muted_alert_fires_and_is_told_to_nobody(shop: RunningRegistry) 
     rule = EVERY | {"query": "service=cart instances_passing >= 1"}
     # 2027-01-16 is a Saturday; 23:30 in Paris is 22:30 UTC.
     moment = 1_800_138_600.0
-    shop.core.alerts.wall = lambda: moment
+    shop.core.watching.alerts.wall = lambda: moment
     muted = {
         "night": {"days": ["sat"], "from": "23:00", "to": "06:00", "timezone": "Europe/Paris"},
         "of-utc": {"days": ["sat"], "from": "23:00", "to": "06:00"},
@@ -207,8 +207,8 @@ async def test_a_muted_alert_fires_and_is_told_to_nobody(shop: RunningRegistry) 
         "of-sunday": False,
         "over": False,
     }
-    live = shop.core.alerts.evaluator.live.values()
-    assert [each.name for each in live if shop.core.notifications.is_muted(each)] == ["night"]
+    live = shop.core.watching.alerts.evaluator.live.values()
+    assert [each.name for each in live if shop.core.watching.notifications.is_muted(each)] == ["night"]
     assert [each["name"] for each in await alerts(shop, "?state=silenced")] == ["night"]
 
 
@@ -256,7 +256,7 @@ async def test_a_star_is_an_alert_for_each_value_and_others_are_left_alone(shop:
     await write(shop, "alerts", "slow", EVERY | {"query": "service=* p95 > 300ms and service=* rate > 1/m"})
     await told(shop, calls("cart", 100, seconds=0.5))
     await told(shop, calls("pay", 100, seconds=0.1))
-    await shop.core.alerts.evaluator.turn()
+    await shop.core.watching.alerts.evaluator.turn()
     assert [each["labels"]["service"] for each in await alerts(shop) if each["name"] == "slow"] == ["cart"]
 
 
@@ -334,7 +334,7 @@ async def test_people_are_told_at_the_pace_that_is_written(shop: RunningRegistry
     found = await look(shop)
     assert {"slowly", "at-once", "longer", "past"} & set(found) == {"at-once", "longer", "past"}
     assert (found["at-once"]["severity"], found["at-once"]["labels"]["window"]) == ("info", "1h")
-    shop.core.insight.reading.wall = lambda: time.time() + 200.0
+    shop.core.watching.insight.reading.wall = lambda: time.time() + 200.0
     clock = Moved(shop)
     clock.advance(200.0)
     after = await look(shop)
@@ -379,8 +379,8 @@ async def test_what_cannot_be_written_is_no_transition_and_comes_with_the_next_t
         told.extend(each.name for each in moved)
         return []
 
-    shop.core.alerts.evaluator.also.append(also)
-    await shop.core.alerts.evaluator.turn()
+    shop.core.watching.alerts.evaluator.also.append(also)
+    await shop.core.watching.alerts.evaluator.turn()
     await status(shop, "cart", "passing")
 
     do = shop.core.store.do
@@ -393,7 +393,7 @@ async def test_what_cannot_be_written_is_no_transition_and_comes_with_the_next_t
     with monkeypatch.context() as patched:
         patched.setattr(shop.core.store, "do", full)
         with pytest.raises(StoreUnavailable):
-            await shop.core.alerts.evaluator.turn()
+            await shop.core.watching.alerts.evaluator.turn()
     assert [each["state"] for each in await alerts(shop) if each["name"] == "gone"] == ["firing"]
     assert "gone" not in await look(shop)
     assert [name for name in told if name == "gone"] == ["gone"] * 3, "asked again for what was not written"
@@ -416,7 +416,7 @@ async def test_what_was_written_though_the_store_did_not_say_so_is_one_alert(
     with monkeypatch.context() as patched:
         patched.setattr(shop.core.store, "do", lost)
         with pytest.raises(StoreUnavailable):
-            await shop.core.alerts.evaluator.turn()
+            await shop.core.watching.alerts.evaluator.turn()
     assert (await look(shop))["failing"]["state"] == "firing"
     assert len([each for each in await alerts(shop) if each["name"] == "failing"]) == 1
 
@@ -482,9 +482,9 @@ async def test_alerts_of_a_namespace_are_for_those_who_may_read_it(tmp_path: Pat
             assert (await registry.call("PUT", path, {"port": 9000}, admin)).status == 201
             assert (await registry.call("PATCH", path, {"status": "maintenance"}, admin)).status == 200
         clock = Moved(registry)
-        await registry.core.alerts.evaluator.turn()
+        await registry.core.watching.alerts.evaluator.turn()
         clock.advance(15.0)
-        await registry.core.alerts.evaluator.turn()
+        await registry.core.watching.alerts.evaluator.turn()
         seen = await alerts(registry, "", of_shop)
         assert [(each["name"], each["labels"]["namespace"]) for each in seen] == [("builtin-no-instances", "shop")]
         assert len(await alerts(registry, "", admin)) == 2
@@ -584,7 +584,7 @@ async def test_rules_are_told_with_what_is_built_in_and_what_a_document_makes_of
 async def test_a_registry_that_lost_its_instances_is_told_while_gateways_call_them(shop: RunningRegistry) -> None:
     clock = Moved(shop)
     report = {"node": "gw-1", "revision": 10**6, "mass_removal_guard": 3}
-    assert not shop.core.alerts.presence.is_settled
+    assert not shop.core.watching.alerts.presence.is_settled
     for _ in range(2):
         assert (await shop.call("POST", "/v1/reports", report)).status == 204
         found = await look(shop)
@@ -630,7 +630,7 @@ async def test_a_gateway_that_says_nothing_and_one_that_is_behind_are_told(shop:
     head = shop.core.view.revision
     now = [shop.gateways._now()]
     shop.gateways._now = lambda: now[0]
-    shop.core.alerts.presence.clock = lambda: now[0] + 1_000.0
+    shop.core.watching.alerts.presence.clock = lambda: now[0] + 1_000.0
     for node, revision in (("gw-1", head), ("gw-2", head), ("gw-3", head)):
         assert (await shop.call("POST", "/v1/reports", {"node": node, "revision": revision})).status == 204
     assert await look(shop) == {}
@@ -645,7 +645,7 @@ async def test_a_gateway_that_says_nothing_and_one_that_is_behind_are_told(shop:
 
 
 async def shop_gateways(registry: RunningRegistry) -> dict[str, list[str]]:
-    await registry.core.alerts.evaluator.turn()
+    await registry.core.watching.alerts.evaluator.turn()
     found: dict[str, list[str]] = {}
     for each in await alerts(registry, "?state=firing"):
         found.setdefault(each["name"], []).append(each["labels"]["gateway"])
@@ -654,7 +654,7 @@ async def shop_gateways(registry: RunningRegistry) -> dict[str, list[str]]:
 
 def heard(registry: RunningRegistry) -> None:
     """As if it had run for long: all gateways have had the time to report."""
-    registry.core.alerts.presence.begun -= 100.0
+    registry.core.watching.alerts.presence.begun -= 100.0
 
 
 async def test_of_two_registries_one_looks_and_the_other_goes_on_with_what_it_left(

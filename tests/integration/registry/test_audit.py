@@ -115,7 +115,7 @@ async def test_denied_writes_stand_there_too_and_denied_reads_do_not(tmp_path: P
         assert (await registry.call("DELETE", "/eureka/apps/books/i", None, eve)).status == 404
         assert (await registry.call("DELETE", PLACE)).status == 401
         gone = await made_token(registry, "gone", "editor")
-        await registry.core.tokens.revoke(TRUSTED, gone.id)
+        await registry.core.callers.tokens.revoke(TRUSTED, gone.id)
         mistaken = f"Authorization: Bearer {gone.token}"
         assert (await registry.call("DELETE", PLACE, None, mistaken)).json["code"] == "token_revoked"
         beat = await registry.call("POST", "/v1/heartbeats", {"leases": ["x"]}, mistaken)

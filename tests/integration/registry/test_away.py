@@ -31,7 +31,7 @@ async def test_who_went_while_it_was_away_is_gone_there_too(tmp_path: Path) -> N
         following = PeopleFollowing(view, store, lambda: now)
         await following.look()
         view.on_people.append(lambda: told.append(now))
-        await registry.core.users.delete("ann", ROOT)
+        await registry.core.callers.users.delete("ann", ROOT)
         await store.do([forget_people(now + 2 * KEPT_S)])
         now += AWAY_S - 1.0
         await following.look()

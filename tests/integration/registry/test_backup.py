@@ -262,7 +262,7 @@ async def with_callers(registry: RunningRegistry) -> str:
     await fill(registry)
     line = await bearer(registry, "ci", "admin")
     gone = await made_token(registry, "gone", "viewer")
-    await registry.core.tokens.revoke(TRUSTED, gone.id)
+    await registry.core.callers.tokens.revoke(TRUSTED, gone.id)
     await registry.core.revisions.submit(Known())
     return line
 
@@ -400,7 +400,7 @@ async def test_a_store_that_was_only_started_takes_callers_and_its_first_link_is
         await made_user(registry, "ann", "admin")
         await take(registry, file)
     async with running_registry(tmp_path / "two", trusts_loopback=False) as registry:
-        link = await registry.core.users.first_link()
+        link = await registry.core.callers.users.first_link()
         assert link is not None
     store = SqliteStore(tmp_path / "two")
     assert (await own_of(store)).callers is False

@@ -58,7 +58,7 @@ async def tell(registry: RunningRegistry, told: CallsTold | SpansTold) -> None:
 
 
 def shared(registry: RunningRegistry) -> SharedCalls:
-    calls = registry.core.shared_calls
+    calls = registry.core.watching.shared_calls
     assert calls is not None
     return calls
 

@@ -635,7 +635,7 @@ async def test_a_stream_is_cut_when_the_certificate_behind_its_token_is_revoked(
         assert (await client.head()).status == 200
         request = next(iter(registry.surface.connections))._request
         assert request is not None
-        caller, sign_in = request.caller, registry.core.sign_in
+        caller, sign_in = request.caller, registry.core.callers.sign_in
         assert sign_in.is_still(caller)
         await registry.call("POST", "/v1/identity/revocations", {"subject": "gateway/gw-1"})
         assert not sign_in.is_still(caller)

@@ -199,7 +199,7 @@ async def test_a_dry_run_tells_whom_it_would_touch_and_an_apply_does_not(counted
 
 @pytest.mark.proves("Retention.points_10s", "Retention.points_1m", "Retention.points_1h")
 async def test_points_are_kept_as_long_as_the_mesh_says(counted: RunningRegistry) -> None:
-    rolling = counted.core.insight.rolling
+    rolling = counted.core.watching.insight.rolling
 
     async def later(age_s: float) -> set[int]:
         """The steps of which there are points then."""
@@ -310,10 +310,12 @@ async def test_registries_on_one_database_tell_the_same_and_one_of_them_rolls_up
         assert await post(two, told) == 204
         assert [await calls_of_cart(each) for each in (one, two)] == [70, 70]
         await until(
-            lambda: one.core.insight.rolling.spans + two.core.insight.rolling.spans > 0, 30, what="a point of 10 s"
+            lambda: one.core.watching.insight.rolling.spans + two.core.watching.insight.rolling.spans > 0,
+            30,
+            what="a point of 10 s",
         )
         assert [await calls_of_cart(each) for each in (one, two)] == [70, 70]
-        assert 0 in (one.core.insight.rolling.spans, two.core.insight.rolling.spans)
+        assert 0 in (one.core.watching.insight.rolling.spans, two.core.watching.insight.rolling.spans)
 
 
 async def calls_of_cart(registry: RunningRegistry) -> int:
@@ -342,7 +344,7 @@ async def test_what_a_consumer_called_is_told_by_credential_and_by_day(tmp_path:
         days = (await ask(registry, "consumers/days?consumer=shop/acme&days=2", viewer))["items"]
         assert [day["calls"]["calls"] for day in days][-1] + days[0]["calls"]["calls"] == 10
         # What stays when the report has become a point.
-        await registry.core.insight.rolling.turn()
+        await registry.core.watching.insight.rolling.turn()
         (again,) = (await ask(registry, "consumers", viewer))["items"]
         assert again == shop
         for query in ("consumers?namespace=bank", "consumers/days?consumer=bank/acme"):

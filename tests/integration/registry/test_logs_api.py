@@ -154,13 +154,13 @@ async def settings(registry: RunningRegistry, **spec: Any) -> None:
 async def test_lines_are_forgotten_when_the_settings_say(tmp_path: Path) -> None:
     wall = [time.time()]
     async with running_registry(tmp_path) as registry:
-        registry.core.logs._wall = lambda: wall[0]
+        registry.core.watching.logs._wall = lambda: wall[0]
         await ship(registry, logs("a"))
         wall[0] += 600.0
-        await registry.core.logs.prune()
+        await registry.core.watching.logs.prune()
         assert await found(registry) == ["a"]
         await settings(registry, retention={"logs": "5m"})
-        await registry.core.logs.prune()
+        await registry.core.watching.logs.prune()
         assert await found(registry) == []
 
 
@@ -171,12 +171,12 @@ async def test_the_oldest_lines_go_above_what_the_settings_allow(registry: Runni
             assert (await ship(registry, logs(*(f"{at} " + "abcdefgh " * 100 for _ in range(1_000))))).status == 200
 
     await fill()
-    await registry.core.logs.prune()
-    assert registry.core.logs.dropped == 0
+    await registry.core.watching.logs.prune()
+    assert registry.core.watching.logs.dropped == 0
     await settings(registry, retention={"logs_max": "8MiB"})
     await fill()
-    await registry.core.logs.prune()
-    assert registry.core.logs.dropped > 0
+    await registry.core.watching.logs.prune()
+    assert registry.core.watching.logs.dropped > 0
 
 
 class Collector:
@@ -237,12 +237,12 @@ async def test_a_collector_is_sent_lines_when_somebody_who_is_believed_vouches_f
     async with server:
         await settings(registry, telemetry={"forward_logs": {"endpoint": url}})
         await ship(registry, logs("kept waiting"))
-        await registry.core.logs.forwarding.flush()
-        assert (registry.core.logs.forwarding.sent, collector.heard) == (0, [])
+        await registry.core.watching.logs.forwarding.flush()
+        assert (registry.core.watching.logs.forwarding.sent, collector.heard) == (0, [])
         secret = {"type": "ca_bundle", "data": authority.pem.decode()}
         assert (await registry.call("PUT", "/v1/namespaces/mesh/secrets/ca", {"spec": secret})).status == 201
         await settings(registry, telemetry={"forward_logs": {"endpoint": url, "ca": "ca"}})
-        await until(lambda: registry.core.logs.forwarding.sent == 1)
+        await until(lambda: registry.core.watching.logs.forwarding.sent == 1)
     assert len(collector.heard) == 1
 
 

@@ -51,7 +51,7 @@ async def becomes(registry: RunningRegistry, *alerts: AlertState) -> None:
     """As the evaluation of alerts writes transitions: with what belongs into the same transaction."""
     core = registry.core
     steps = [put_state(alert.id, alert.state, alert.updated_at, packed(alert)) for alert in alerts]
-    await core.store.do([*steps, *core.notifications.also(alerts)])
+    await core.store.do([*steps, *core.watching.notifications.also(alerts)])
 
 
 async def told_of(registry: RunningRegistry, holds: Callable[[list[Any]], Any]) -> list[Any]:
@@ -307,10 +307,10 @@ async def test_what_fires_on_is_told_again_when_it_is_time_to_repeat(
         await oncall(registry, {"webhook": {"url": hook.url}, **AT_ONCE})
         await becomes(registry, now_firing())
         await until(lambda: len(hook.posted) == 1)
-        monkeypatch.setattr(registry.core.notifications, "_wall", lambda: time.time() + 3590.0)
-        await registry.core.notifications.turn()
+        monkeypatch.setattr(registry.core.watching.notifications, "_wall", lambda: time.time() + 3590.0)
+        await registry.core.watching.notifications.turn()
         assert len(hook.posted) == 1
-        monkeypatch.setattr(registry.core.notifications, "_wall", lambda: time.time() + 3601.0)
+        monkeypatch.setattr(registry.core.watching.notifications, "_wall", lambda: time.time() + 3601.0)
         await until(lambda: len(hook.posted) == 2)
     assert [each.body["status"] for each in hook.posted] == ["firing", "firing"]
 
@@ -336,7 +336,7 @@ async def test_a_receiver_that_fails_for_an_hour_is_known_as_failing(
         await oncall(registry, {"webhook": {"url": hook.url}, **AT_ONCE})
         await becomes(registry, now_firing())
         await until(lambda: len(hook.posted) == 1)
-        notifications = registry.core.notifications
+        notifications = registry.core.watching.notifications
         await told_of(registry, lambda items: items[0].get("failed"))
         assert await notifications.failing() == frozenset()
         monkeypatch.setattr(notifications, "_wall", lambda: time.time() + 3601.0)
@@ -353,7 +353,7 @@ async def test_that_a_receiver_fails_is_told_by_the_others(
         return time.time() + clock()
 
     async with listening() as down, running_registry(tmp_path) as registry:
-        evaluator, notifications = registry.core.alerts.evaluator, registry.core.notifications
+        evaluator, notifications = registry.core.watching.alerts.evaluator, registry.core.watching.notifications
         down.answers = [500] * 1000
         await oncall(registry, {"webhook": {"url": down.url}, **AT_ONCE})
         await oncall(registry, {"webhook": {"url": hook.url}, **AT_ONCE}, "default", "mesh")
@@ -382,7 +382,7 @@ async def test_a_receiver_that_is_deleted_is_told_nothing_more(tmp_path: Path, h
         await until(lambda: len(hook.posted) == 1)
         await registry.call("DELETE", "/v1/namespaces/shop/receivers/oncall")
         async with asyncio.timeout(30.0):
-            while await registry.core.notifications.outcomes():
+            while await registry.core.watching.notifications.outcomes():
                 await asyncio.sleep(0.02)
         assert (await registry.call("GET", "/v1/receivers")).json == {"items": []}
 

@@ -54,7 +54,10 @@ async def test_every_route_is_described_and_every_description_is_a_route(registr
     described = {(method.upper(), path) for method, path, _ in _operations(await _description(registry))}
     guards = Guards([*machine_operations(), *consul_operations()])
     asking = Asking(
-        registry.core.insight.reading, registry.core.view, registry.gateways.states, registry.core.alerts.budget_left
+        registry.core.watching.insight.reading,
+        registry.core.view,
+        registry.gateways.states,
+        registry.core.watching.alerts.budget_left,
     )
     live = LiveTopics(asking, registry.gateways.states, registry.core.notices, time.time)
     machine = set(machine_routes(registry.core, registry.gateways, registry.surface.caps, guards, live).patterns)

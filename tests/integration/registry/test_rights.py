@@ -240,15 +240,17 @@ async def test_every_operation_lets_in_whom_the_table_says_and_refuses_all_other
 async def a_user(registry: RunningRegistry, letter: str) -> str:
     """Its name."""
     name = f"of-{letter.lower()}"
-    await registry.core.users.create(name, ROOT)
+    await registry.core.callers.users.create(name, ROOT)
     await bound(registry, name, {"S": "admin", "E": "editor@shop"}[letter])
     return name
 
 
 async def by_cookie(registry: RunningRegistry, name: str) -> tuple[str, ...]:
     """The lines of a page of our own, of a new session: some calls end it."""
-    user = registry.core.users.known(name)
-    opened = await registry.core.sessions.open(Principal(user.principal), (), "password", action="by a test", user=user)
+    user = registry.core.callers.users.known(name)
+    opened = await registry.core.callers.sessions.open(
+        Principal(user.principal), (), "password", action="by a test", user=user
+    )
     return f"Cookie: {PLAIN_NAME}={opened.text}", f"Meshway-CSRF: {opened.csrf}", SAME_ORIGIN
 
 

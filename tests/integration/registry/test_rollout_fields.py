@@ -108,7 +108,7 @@ async def test_a_field_decides_where_the_calls_of_a_route_go(tmp_path: Path) -> 
             ):
                 rows.append(Row((*of, track), pair.calls, failed, buckets={bucket_of(seconds): pair.calls}))
         told = Numbers(node="g", boot="boot-of-g", sequence=1, begun=now - 1, ended=now, tracks=tuple(rows))
-        await running.core.insight.ingest.take(told)
+        await running.core.watching.insight.ingest.take(told)
         await running.turn(16)
         same = [
             pair.fields

@@ -41,9 +41,9 @@ async def main():
             rows = [Row(("shop/reviews", "all", track), 100, 0, buckets={bucket_of(0.1): 100})
                     for track in ("stable", "control", "canary")]
             now = wall()
-            await core.insight.ingest.take(Numbers(
+            await core.watching.insight.ingest.take(Numbers(
                 node="g", boot=boot, sequence=sequence, begun=now - 0.1, ended=now, tracks=tuple(rows)))
-            state = core.rollouts.state(core.view.document(KEY))
+            state = core.watching.rollouts.state(core.view.document(KEY))
             if state is not None and state.is_over:
                 print("over", [event.what for event in state.events], [one.step for one in state.passed], flush=True)
                 return

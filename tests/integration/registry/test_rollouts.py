@@ -80,18 +80,18 @@ class Mesh:
         told = Numbers(
             node="g", boot="boot-of-g", sequence=self._sequence, begun=now - 1, ended=now, tracks=tuple(rows)
         )
-        await self.core.insight.ingest.take(told)
+        await self.core.watching.insight.ingest.take(told)
 
     async def turn(self, seconds: float) -> None:
         """All registries that lead, after so much time."""
         self.clock.now_s += seconds
-        await asyncio.gather(*(core.rollouts.turn() for core in self.cores))
+        await asyncio.gather(*(core.watching.rollouts.turn() for core in self.cores))
 
     def state(self, core: Core | None = None) -> Any:
         core = core or self.core
         row = core.view.document(KEY)
         assert row is not None
-        return core.rollouts.state(row)
+        return core.watching.rollouts.state(row)
 
     def weights(self) -> list[int]:
         row = self.core.view.document(("Route", "shop", "reviews"))
@@ -177,11 +177,11 @@ async def test_numbers_that_cannot_be_judged_keep_no_other_rollout_from_going_on
         await running.report(1_000, failing=6.0)
         await core.documents.apply([(one.document, one.spec) for one in beside], (), by="ann")
         await running.turn(1)
-        assert core.rollouts.troubles[KEY].startswith("it cannot be judged")
+        assert core.watching.rollouts.troubles[KEY].startswith("it cannot be judged")
         assert (running.state().phase, running.weights()) == ("running", [90, 5, 5])
         row = core.view.document(("Rollout", "shop", "z-beside"))
         assert row is not None
-        assert core.rollouts.state(row) is not None, "it has begun"
+        assert core.watching.rollouts.state(row) is not None, "it has begun"
 
 
 # Of 20 runs each at 200 calls a second: at most so many may end as they should not.
@@ -246,7 +246,7 @@ async def _started(registry: RunningRegistry) -> str:
     answer = await registry.call("POST", "/v1/apply", body())
     assert answer.status == 200, answer.body
     path = "/v1/rollouts/shop/reviews-v2"
-    await registry.core.rollouts.turn()
+    await registry.core.watching.rollouts.turn()
     return path
 
 

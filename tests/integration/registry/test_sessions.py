@@ -287,7 +287,7 @@ async def test_an_admin_ends_whosever_session_he_sees(strict: RunningRegistry) -
     root, ann = await bearer(strict, "root", "admin"), await signed_in(strict, "ann", "viewer")
     ada = Principal("sso:corp:ada", groups=frozenset({"corp:devs"}), method="session")
     for _ in range(3):
-        await strict.core.sessions.open(ada, (), "sso", action="by a test")
+        await strict.core.callers.sessions.open(ada, (), "sso", action="by a test")
     items = (await strict.call("GET", "/v1/sessions", None, root)).json["items"]
     assert sorted(item["principal"] for item in items) == ["sso:corp:ada"] * 3 + ["user:ann"]
     of_ada = (await strict.call("GET", "/v1/sessions?principal=sso:corp:ada", None, root)).json["items"]
@@ -311,10 +311,10 @@ async def test_an_admin_ends_whosever_session_he_sees(strict: RunningRegistry) -
 async def test_of_one_person_the_oldest_session_makes_room(strict: RunningRegistry) -> None:
     ada = Principal("sso:corp:ada", method="session")
     for _ in range(MAX_OF_ONE):
-        await strict.core.sessions.open(ada, (), "sso", action="by a test")
-    before = {item.id for item in strict.core.sessions.shown(ada.name)}
-    await strict.core.sessions.open(ada, (), "sso", action="by a test")
-    after = {item.id for item in strict.core.sessions.shown(ada.name)}
+        await strict.core.callers.sessions.open(ada, (), "sso", action="by a test")
+    before = {item.id for item in strict.core.callers.sessions.shown(ada.name)}
+    await strict.core.callers.sessions.open(ada, (), "sso", action="by a test")
+    after = {item.id for item in strict.core.callers.sessions.shown(ada.name)}
     assert len(after) == MAX_OF_ONE
     assert len(before - after) == 1
 
@@ -342,9 +342,9 @@ async def test_a_use_is_written_down_so_that_another_registry_knows_of_it(strict
     ann = await signed_in(strict, "ann", "viewer")
     (digest,) = open_sessions(strict)
     assert (await ann.call("GET", "/v1/session")).status == 200
-    await strict.core.people.note_uses()
+    await strict.core.callers.people.note_uses()
     (seen,) = [record for record in await strict.core.store.people() if record.kind == "seen"]
     assert seen.id == digest
     assert (await ann.call("GET", "/v1/session")).status == 200
-    await strict.core.people.note_uses()
+    await strict.core.callers.people.note_uses()
     assert seen in await strict.core.store.people(), "the one before is young enough"

@@ -506,11 +506,11 @@ async def test_what_one_registry_did_not_get_told_the_next_one_tells(
             hook.answers = [500, 500]
             alert = firing(at=time.time())
             steps = [put_state(alert.id, alert.state, alert.updated_at, packed(alert))]
-            await second.core.store.do([*steps, *second.core.notifications.also([alert])])
+            await second.core.store.do([*steps, *second.core.watching.notifications.also([alert])])
             await until(lambda: len(hook.posted) >= 1, within_s=20.0)
             over = resolved(alert, time.time())
             steps = [put_state(over.id, over.state, over.updated_at, packed(over))]
-            await second.core.store.do([*steps, *second.core.notifications.also([over])])
+            await second.core.store.do([*steps, *second.core.watching.notifications.also([over])])
             proxy.refuse()  # whoever of the two sent: only the second one has the database from here on
             await until(lambda: any(_states(each) == ["resolved"] for each in hook.posted), within_s=60.0)
     told = [_states(each) for each in hook.posted]

@@ -47,7 +47,7 @@ class Bench:
         self.url = f"http://127.0.0.1:{registry.port}"
 
     async def bind(self, group: str, role: Role = "viewer", namespace: str = "*") -> str:
-        shown = await self.registry.core.bindings.create(TRUSTED, "group", group, Grant(role, namespace), BOUND)
+        shown = await self.registry.core.callers.bindings.create(TRUSTED, "group", group, Grant(role, namespace), BOUND)
         return shown.id
 
     def browser(self) -> Browser:
@@ -122,7 +122,7 @@ async def test_a_person_signs_in_and_has_what_the_groups_hold_now(bench: Bench) 
         assert session["principal"] == "sso:corp:ada"
         assert set(session["rights"]) == {"*", "shop"}
         assert "documents:write" in session["rights"]["shop"]
-        await bench.registry.core.bindings.delete(TRUSTED, first, BOUND)
+        await bench.registry.core.callers.bindings.delete(TRUSTED, first, BOUND)
         assert set((await browser.session() or {})["rights"]) == {"*"}
     rows = await bench.audited()
     assert any(row["principal"] == "sso:corp:ada" and row["action"].endswith("/callback") for row in rows), rows
@@ -308,7 +308,7 @@ async def test_keys_are_replaced_without_a_restart(bench: Bench, monkeypatch: py
     bench.corp.claims = {"groups": ["devs"]}
     await bench.bind("corp:devs")
     bench.corp.key, bench.corp.key_id = SigningKey("EC"), "k2"
-    federation, name = bench.registry.core.federation, f"openid+{bench.corp.issuer}"
+    federation, name = bench.registry.core.callers.federation, f"openid+{bench.corp.issuer}"
     assert federation is not None
     async with bench.browser() as browser:
         early = await browser.sign_in()
@@ -318,7 +318,7 @@ async def test_keys_are_replaced_without_a_restart(bench: Bench, monkeypatch: py
 
 
 async def test_ten_thousand_begun_sign_ins_are_kept_nowhere(bench: Bench) -> None:
-    desk = bench.registry.core.single_sign_on
+    desk = bench.registry.core.callers.single_sign_on
     assert desk is not None
     host = f"127.0.0.1:{bench.registry.port}".encode()
     onward = desk.start("corp", host, b"", back="/", port=0, challenge="")
@@ -450,7 +450,7 @@ async def test_a_command_gets_its_session_by_its_verifier_alone(bench: Bench) ->
         assert session.json["principal"] == "sso:corp:ada"
         cookie = await bench.registry.call("GET", "/v1/session", None, f"Cookie: meshway={made['token']}")
         assert cookie.status == 401, "it is a bearer's"
-        desk = bench.registry.core.single_sign_on
+        desk = bench.registry.core.callers.single_sign_on
         assert desk is not None
         now = time.time()
         desk._wall = lambda: now + GRANT_S + 1
@@ -477,7 +477,7 @@ async def test_a_program_signs_in_by_its_issuer_s_token(bench: Bench) -> None:
     async with RawClient(bench.registry.port) as client:
         client.send("GET", "/v1/watch?namespace=shop", None, kept)
         assert (await client.head()).status == 200
-        await bench.registry.core.bindings.delete(TRUSTED, first, BOUND)
+        await bench.registry.core.callers.bindings.delete(TRUSTED, first, BOUND)
         async with asyncio.timeout(5):
             with pytest.raises(asyncio.IncompleteReadError):
                 await client.reader.readexactly(1 << 24)

@@ -209,7 +209,7 @@ async def test_what_is_over_for_a_month_is_forgotten_and_what_is_not_stays(
         for name in ("first admin", "next admin"):
             await made_token(registry, name.replace(" ", "-"), "admin", expires_in_s=60.0)
         core, held = registry.core, {record.name: record for record in registry.core.view.tokens.values()}
-        await core.tokens.revoke(TRUSTED, held["revoked"].id)
+        await core.callers.tokens.revoke(TRUSTED, held["revoked"].id)
         over = msgspec.structs.replace(held["over"], expires_at=now + 60.0)
         lasts = msgspec.structs.replace(held["lasts"], expires_at=now + 400 * 86_400.0)
         for record in (over, lasts):
@@ -221,7 +221,7 @@ async def test_what_is_over_for_a_month_is_forgotten_and_what_is_not_stays(
             (31.0, {"live", "lasts", "first-admin"}),
             (32.0, {"live", "lasts", "first-admin"}),
         ):
-            keeping = PeopleKeeping(core.view, core.store, core.revisions, core.session_callers, _at(now, days))
+            keeping = PeopleKeeping(core.view, core.store, core.revisions, core.callers.session_callers, _at(now, days))
             await keeping.forget()
             assert {record.name for record in core.view.tokens.values()} == left
             assert {record.name for record in await core.store.tokens()} == left
