@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from gateway.compiler.diff import Entry
-from gateway.wire.listener_context import ConnectionLimits, ProxyProtocol, StreamLimits
+from gateway.wire.connection_limits import ConnectionLimits, StreamLimits
+from gateway.wire.listener_context import ProxyProtocol
 from meshway.edge_hosts import EdgeHosts
 from meshway.http1.field_lines import Underscores
 from meshway.model.certificate import Certificate

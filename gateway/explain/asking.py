@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from gateway.compiler.listeners import ListenerPlan
 from gateway.compiler.state import State
 from gateway.exchange import EDGE, MESH, Exchange
-from gateway.wire.listener_context import ConnectionLimits
+from gateway.wire.connection_limits import ConnectionLimits
 from meshway.explanation import CallQuestion
 from meshway.http1.authority import parse_authority
 from meshway.http1.field_lines import request_lines

@@ -6,7 +6,8 @@ from gateway.exchange import EDGE, MESH
 from gateway.relay.forwarding import Networks
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
-from gateway.wire.listener_context import ListenerContext, limits_of
+from gateway.wire.connection_limits import limits_of
+from gateway.wire.listener_context import ListenerContext
 from gateway.wire.places import Places
 from gateway.wire.proxy_protocol import Told
 from gateway.wire.tcp.caller import Carriage, TcpCaller

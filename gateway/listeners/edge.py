@@ -4,9 +4,10 @@ from gateway.exchange import EDGE
 from gateway.relay.forwarding import Networks
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
+from gateway.wire.connection_limits import limits_of
 from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.http2.server import Http2Connection
-from gateway.wire.listener_context import ListenerContext, limits_of
+from gateway.wire.listener_context import ListenerContext
 from gateway.wire.places import Places
 from gateway.wire.tls import TlsFace
 

@@ -7,9 +7,10 @@ from gateway.exchange import MESH, Exchange
 from gateway.relay.explained import Tell
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
+from gateway.wire.connection_limits import limits_of
 from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.http2.server import Http2Connection
-from gateway.wire.listener_context import ListenerContext, limits_of
+from gateway.wire.listener_context import ListenerContext
 from gateway.wire.places import Places
 from gateway.wire.tcp.caller import Carriage
 from gateway.wire.tcp.connect_caller import ConnectCaller

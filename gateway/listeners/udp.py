@@ -7,7 +7,8 @@ from gateway.routing.table import TablesHolder
 from gateway.settings import WorkerSettings
 from gateway.source_cells import SourceCells
 from gateway.telemetry.counters import Counters
-from gateway.wire.listener_context import ListenerContext, limits_of
+from gateway.wire.connection_limits import limits_of
+from gateway.wire.listener_context import ListenerContext
 from gateway.wire.places import Places
 from gateway.wire.udp.receiver import UdpReceiver
 

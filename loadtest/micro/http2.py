@@ -29,13 +29,14 @@ from gateway.telemetry.counters import Counters
 from gateway.telemetry.finish import Finisher
 from gateway.upstream.pool import Pool
 from gateway.upstream.shared_pool import SharedPool
+from gateway.wire.connection_limits import StreamLimits
 from gateway.wire.http1.client import IDENTIFYING, ClientProtocol
 from gateway.wire.http2.client import H2ClientProtocol
 from gateway.wire.http2.codec import ClientCodec
 from gateway.wire.http2.server import Http2Connection
 from gateway.wire.http2.server_codec import ServerCodec
 from gateway.wire.http2.upstream import Speaking
-from gateway.wire.listener_context import ListenerContext, StreamLimits
+from gateway.wire.listener_context import ListenerContext
 from gateway.wire.multiplexed.messages import Body, Fields, Request
 from loadtest.micro.relay import ANSWER, Transport, changes_of, connected, refuse
 from meshway.grpc_message import framed

@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 import pytest
 
-from gateway.wire.listener_context import EDGE_LIMITS
+from gateway.wire.connection_limits import EDGE_LIMITS
 from tests.interop.test_http2 import documents
 from tests.parts.conditions import wait_until
 from tests.parts.grpc_talker import METHOD

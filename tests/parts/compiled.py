@@ -30,13 +30,14 @@ from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import Lookup, OutsideHosts, looked_up
 from gateway.upstream.pool import Pool
 from gateway.upstream.shared_pool import SharedPool
+from gateway.wire.connection_limits import ConnectionLimits
 from gateway.wire.http1.client import IDENTIFYING, make_connector
 from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.http2.client import make_shared_connector
 from gateway.wire.http2.codec import CONNECTION_WINDOW
 from gateway.wire.http2.server import Http2Connection
 from gateway.wire.http2.upstream import Speaking
-from gateway.wire.listener_context import ConnectionLimits, ListenerContext
+from gateway.wire.listener_context import ListenerContext
 from gateway.wire.opening import Opener
 from gateway.wire.proxied import before_handshake, caller_protocol
 from gateway.wire.tcp.caller import Carriage

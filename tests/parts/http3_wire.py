@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from gateway.listeners.sockets import open_slots
 from gateway.relay.deadline import TICK_S
+from gateway.wire.connection_limits import StreamLimits
 from gateway.wire.http3.endpoint import Endpoint
 from gateway.wire.http3.quic import ResetTokens
-from gateway.wire.listener_context import ListenerContext, StreamLimits
+from gateway.wire.listener_context import ListenerContext
 from gateway.wire.server_names import ServerNames
 from gateway.wire.tls import ServingContext, TlsFace, serving_context
 from meshway.certificates import Pair, read_pair

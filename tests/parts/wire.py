@@ -17,10 +17,11 @@ from gateway.relay.relay import Relay
 from gateway.routing.table import TablesHolder
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.pool import Pool
+from gateway.wire.connection_limits import ConnectionLimits, StreamLimits
 from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.http2.server import Http2Connection
-from gateway.wire.listener_context import ConnectionLimits, ListenerContext, StreamLimits
+from gateway.wire.listener_context import ListenerContext
 from gateway.wire.places import Places
 from tests.parts.conditions import until
 from tests.parts.one_route import cluster, endpoint, one_route, plan, retry_plan

@@ -9,12 +9,13 @@ from typing import ClassVar, Final
 
 from gateway.exchange import NEVER
 from gateway.relay.forwarding import Forwarding
+from gateway.wire.connection_limits import StreamLimits
 from gateway.wire.entrance import Entrance
 from gateway.wire.http2.codec import FLOW_CONTROL_ERROR, H2Fault
 from gateway.wire.http2.frame_guard import MOST_WINDOW, WINDOW_UPDATE_SIZE, FrameGuard
 from gateway.wire.http2.server_codec import ServerCodec
 from gateway.wire.interfaces import Address
-from gateway.wire.listener_context import ListenerContext, StreamLimits
+from gateway.wire.listener_context import ListenerContext
 from gateway.wire.multiplexed.connection import MultiplexedConnection
 from gateway.wire.multiplexed.slow_head import SlowHead
 from gateway.wire.multiplexed.stream import LOW_WATER

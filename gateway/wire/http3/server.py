@@ -6,13 +6,14 @@ from aioquic.quic.events import QuicEvent
 
 from gateway.exchange import NEVER
 from gateway.relay.forwarding import Forwarding
+from gateway.wire.connection_limits import StreamLimits
 from gateway.wire.entrance import Entrance
 from gateway.wire.http3 import frames
 from gateway.wire.http3.codec import H3Codec
 from gateway.wire.http3.frames import H3Fault
 from gateway.wire.http3.link import Link
 from gateway.wire.interfaces import Address, Timer
-from gateway.wire.listener_context import ListenerContext, StreamLimits
+from gateway.wire.listener_context import ListenerContext
 from gateway.wire.multiplexed.connection import MultiplexedConnection
 from gateway.wire.multiplexed.messages import Ended
 from gateway.wire.multiplexed.slow_head import SlowHead

@@ -14,9 +14,10 @@ from gateway.relay.call import Call
 from gateway.relay.explained import ExplainedDownstream
 from gateway.relay.forwarding import Forwarding, is_looping
 from gateway.relay.trace import begin_trace
+from gateway.wire.connection_limits import StreamLimits
 from gateway.wire.entrance import Entrance
 from gateway.wire.interfaces import Address, Downstream, Timer
-from gateway.wire.listener_context import VOID, ListenerContext, StreamLimits
+from gateway.wire.listener_context import VOID, ListenerContext
 from gateway.wire.multiplexed.connect_stream import ConnectStream
 from gateway.wire.multiplexed.fields import trailer_block, trailer_fields
 from gateway.wire.multiplexed.grpc_reply import is_grpc

@@ -13,7 +13,7 @@ import zstandard
 
 from gateway.telemetry.counters import Counters, read_counters
 from gateway.telemetry.prometheus import exposition
-from gateway.wire.listener_context import ConnectionLimits
+from gateway.wire.connection_limits import ConnectionLimits
 from tests.integration.gateway.test_decisions import ROUND_ROBIN, route, saying, services
 from tests.parts.changes import document, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway

@@ -18,7 +18,7 @@ import pytest
 from gateway.compiler.tables import Compiler
 from gateway.exchange import EDGE, MESH
 from gateway.plan import Parts
-from gateway.wire.listener_context import ConnectionLimits
+from gateway.wire.connection_limits import ConnectionLimits
 from gateway.worker.unready import unready_tables
 from meshway.http1.head import HeadLimits
 from meshway.snapshot import Change

@@ -5,9 +5,9 @@ from functools import partial
 
 import hpack
 
+from gateway.wire.connection_limits import ConnectionLimits, StreamLimits
 from gateway.wire.http2.codec import ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, REFUSED_STREAM
 from gateway.wire.http2.server import Http2Connection
-from gateway.wire.listener_context import ConnectionLimits, StreamLimits
 from meshway.tasks import spawn
 from tests.parts.conditions import until
 from tests.parts.http2_caller import Http2Caller, calling, head

@@ -5,8 +5,8 @@ import ssl
 
 import pytest
 
+from gateway.wire.connection_limits import ConnectionLimits, StreamLimits
 from gateway.wire.http3 import frames
-from gateway.wire.listener_context import ConnectionLimits, StreamLimits
 from gateway.wire.multiplexed.connection import LEAVING_S
 from tests.parts.conditions import until
 from tests.parts.http2_caller import head

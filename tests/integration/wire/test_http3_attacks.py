@@ -14,9 +14,9 @@ from aioquic.h3.connection import encode_frame
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.packet import QuicPacketType, pull_quic_header
 
+from gateway.wire.connection_limits import ConnectionLimits, StreamLimits
 from gateway.wire.http3 import frames
 from gateway.wire.http3.endpoint import FIRST_BYTES
-from gateway.wire.listener_context import ConnectionLimits, StreamLimits
 from tests.parts.conditions import until
 from tests.parts.http2_caller import Fields, head
 from tests.parts.http3_caller import Http3Caller, caller_configuration, calling, knocking

@@ -7,7 +7,7 @@ from gateway.exchange import EDGE
 from gateway.plan import RoutePlan
 from gateway.upstream.cluster import Cluster
 from gateway.wire.http1.server import ServerProtocol
-from gateway.wire.listener_context import ConnectionLimits
+from gateway.wire.connection_limits import ConnectionLimits
 from gateway.wire.places import Places
 from tests.parts.conditions import until
 from tests.parts.one_route import plan

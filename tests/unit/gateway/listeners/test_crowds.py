@@ -11,7 +11,8 @@ from gateway.exchange import EDGE
 from gateway.listeners import syn_filter
 from gateway.listeners.crowds import MOST_KEPT_OUT, MOST_REFUSED, Crowds
 from gateway.relay.relay import Relay
-from gateway.wire.listener_context import ConnectionLimits, ListenerContext
+from gateway.wire.connection_limits import ConnectionLimits
+from gateway.wire.listener_context import ListenerContext
 
 pytestmark = pytest.mark.skipif(not syn_filter.IS_OFFERED, reason="this system filters no sockets")
 FLOODING = "127.0.0.9"

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.listeners.sockets import open_slots
-from gateway.wire.listener_context import ConnectionLimits, ListenerContext
+from gateway.wire.connection_limits import ConnectionLimits
+from gateway.wire.listener_context import ListenerContext
 from gateway.worker.listening import Listening
 from tests.parts.conditions import until
 from tests.parts.wire import Wire, wire

@@ -10,7 +10,8 @@ import pytest
 from gateway.channel import ListenerSpot
 from gateway.compiler.listeners import ListenerPlan
 from gateway.listeners.sockets import open_slots
-from gateway.wire.listener_context import ListenerContext, StreamLimits
+from gateway.wire.connection_limits import StreamLimits
+from gateway.wire.listener_context import ListenerContext
 from gateway.worker.listening import Listening
 from gateway.worker.own_listeners import OwnListeners
 from meshway.model.listener import Spoken
