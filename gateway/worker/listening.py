@@ -18,6 +18,9 @@ from gateway.wire.proxied import before_handshake, caller_protocol
 from meshway.handshakes import Handshakes
 from meshway.tasks import spawn
 
+# uvloop accepts one connection of a descriptor in a turn of its loop, and a turn costs as much as a connection: so a
+# socket has several descriptors, of which one that finds nothing costs a system call.
+AT_A_TURN: Final = 4
 GOODBYE_S: Final = 1.0  # for words that were said at the very end of the drain to arrive
 GONE_S: Final = 5.0  # beyond its drain time, for calls that still run at a listener that goes alone
 
@@ -27,7 +30,7 @@ class _Place:
 
     def __init__(self, listener: ListenerContext, accepting: socket.socket, count: Callable[[str, bool], None]) -> None:
         self.listener, self.accepting = listener, accepting
-        self.server: asyncio.Server | None = None
+        self.servers: list[asyncio.Server] = []
         self.is_draining = self.is_last = self.has_said_goodbye = False
         self.arriving = 0
         self.idle_until = self.end_at = 0.0
@@ -54,7 +57,9 @@ class _Place:
                 self.accepting.listen(BACKLOG)  # of a slot that came with another supervisor nobody has yet
                 self.handshakes.open(self.accepting)
             return
-        self.server = await loop.create_server(self.connection, sock=self.accepting, backlog=BACKLOG)
+        accepting = [self.accepting, *(self.accepting.dup() for _ in range(0 if self.is_draining else AT_A_TURN - 1))]
+        for each in accepting:
+            self.servers.append(await loop.create_server(self.connection, sock=each, backlog=BACKLOG))
         if self.is_draining:
             self._close()
 
@@ -80,9 +85,9 @@ class _Place:
         if self.crowds is not None:
             self.crowds.close()
             self.crowds = None
-        if self.server is not None:
-            self.server.close()
-            self.server = None
+        for server in self.servers:
+            server.close()
+        self.servers.clear()
         if self.handshakes is not None:
             self.handshakes.close()
             self.accepting.close()

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from gateway.event_loop import loop_factory
 from gateway.listeners.sockets import open_slots
 from gateway.wire.connection_limits import ConnectionLimits
 from gateway.wire.listener_context import ListenerContext
@@ -50,6 +51,21 @@ async def test_it_is_opened_once_and_serves() -> None:
         with on.call():
             await until(lambda: len(on.connections) == 1)
         assert on.opened == 1
+
+
+def test_those_who_wait_together_are_taken_in_together() -> None:
+    async def taken_in() -> list[int]:
+        async with bench() as on:
+            with on.call(), on.call(), on.call():
+                on.listening.open()
+                counts = [0]
+                while counts[-1] < 3:
+                    await asyncio.sleep(0)
+                    counts.append(len(on.connections))
+            return sorted(set(counts))
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:  # as a worker runs
+        assert runner.run(asyncio.wait_for(taken_in(), 5)) == [0, 3]
 
 
 async def test_a_drain_is_over_when_the_last_caller_has_left() -> None:
