@@ -18,7 +18,6 @@ from gateway.wire.heads import (
     reply,
     upgrade_head,
 )
-from gateway.wire.interfaces import Timer
 from gateway.wire.listener_context import ListenerContext
 from gateway.wire.reset import reset
 from meshway.http1.framing import ChunkedReader, LengthReader, chunk, last_chunk
@@ -47,7 +46,7 @@ class AnsweringSide(asyncio.Protocol):
         self._is_chunked = False
         self._is_ended_by_close = False
         self._tunnel: Tunnel | None = None
-        self.timer = Timer()
+        self.timer = listener.relay.wheel.lend()
 
     @abstractmethod
     def _answered(self, now: float) -> None:

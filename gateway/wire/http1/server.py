@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final, cast
 
-from gateway.exchange import NEVER, Exchange, Reply
+from gateway.exchange import Exchange, Reply
 from gateway.relay.call import Call
 from gateway.relay.explained import ExplainedDownstream
 from gateway.relay.forwarding import Forwarding, is_looping
@@ -57,7 +57,8 @@ class ServerProtocol(AnsweringSide):
         self._unsent = 0
         self._peer = ""
         self._entrance: Entrance | None = None
-        self._watch = Timer(self)  # idle, head, body rate, write stall, lingering
+        self._watch = listener.relay.wheel.lend()  # idle, head, body rate, write stall, lingering
+        self._watch.owner = self
 
     # The connection.
 
@@ -99,7 +100,7 @@ class ServerProtocol(AnsweringSide):
         if make is None or limits is None:  # it is off since the handshake began
             self.kill()
             return
-        self._forget_timers()
+        self._give_back_timers()
         self._buffer = b""
         made = make(listener, transport, self._peer, self._forwarding, self._entrance, limits)
         listener.hand_over(self, made)
@@ -118,13 +119,16 @@ class ServerProtocol(AnsweringSide):
         call, self._call = self._call, None
         if call is not None:
             call.on_gone()
-        self._forget_timers()
+        self._give_back_timers()
         self._buffer = b""
         self._body = self._tunnel = None
 
-    def _forget_timers(self) -> None:
-        self._watch.due = self.timer.due = NEVER
-        self._watch.owner = self.timer.owner = None
+    def _give_back_timers(self) -> None:
+        """Whoever lost a connection and sets one all the same has these of its own: the others are somebody else's."""
+        wheel = self._listener.relay.wheel
+        wheel.take_back(self._watch)
+        wheel.take_back(self.timer)
+        self._watch, self.timer = Timer(), Timer()
 
     def eof_received(self) -> bool:
         call = self._call
@@ -307,7 +311,7 @@ class ServerProtocol(AnsweringSide):
 
     def _hand_over(self, made: Connecting, call: Call) -> None:
         if self._call is call:
-            self._forget_timers()
+            self._give_back_timers()
             self._call, early, self._buffer = None, bytes(self._buffer), b""
             made.take_over(self, self._transport, self._peer, early, is_limited=not self._forwarding.is_trusted)
 

@@ -6,8 +6,8 @@ import pytest
 from gateway.exchange import EDGE
 from gateway.plan import RoutePlan
 from gateway.upstream.cluster import Cluster
-from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.connection_limits import ConnectionLimits
+from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.places import Places
 from tests.parts.conditions import until
 from tests.parts.one_route import plan
@@ -324,6 +324,16 @@ async def test_a_worker_that_lacks_something_takes_no_new_connection(
         places.is_short_of_memory, places.most, places.most_descriptors = False, 9, 1 << 20
         assert (await gateway.ask(GET))[0] == 200
     assert places.taken == 0
+
+
+async def test_connections_of_one_call_each_leave_nothing_in_the_timer_wheel() -> None:
+    async with ScriptedUpstream(answering(OK)).running() as service, wire(service.port) as gateway:
+        filed = []
+        for _ in range(3):
+            assert (await gateway.ask(GET))[0] == 200
+            await until(lambda: not gateway.context.connections, what="the connection is closed")
+            filed.append(len(gateway.context.relay.wheel))
+        assert filed[1:] == filed[:1] * 2, "each took over the timers of the one before"
 
 
 async def test_too_many_connections_are_refused_and_those_of_one_address_reset() -> None:
