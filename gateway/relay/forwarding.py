@@ -16,6 +16,10 @@ from meshway.http1.message import RequestHead
 MAX_LOOPS: Final = 5
 _MAX_HOPS: Final = 64
 _VERSIONS: Final = (b"1.0", b"1.1", b"2.0", b"3.0")  # by a head's minor
+_BLOCK: Final = (
+    b"Via: %b%b %b\r\nX-Forwarded-For: %b%b\r\nX-Forwarded-Proto: %b\r\n%bX-Forwarded-Port: %b\r\nX-Real-IP: %b\r\n"
+    b"Forwarded: %bfor=%b%b;proto=%b\r\n"
+)
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
@@ -84,17 +88,11 @@ class Forwarding:
         node = b'"[%b]"' % peer if b":" in peer else peer
         before = head.named.get(b"via")
         host = b';host="%b"' % authority if authority and b'"' not in authority and b"\\" not in authority else b""
-        return b"".join(
-            (
-                b"Via: %b%b %b\r\n" % (before + b", " if before else b"", _VERSIONS[head.minor], self._via),
-                b"X-Forwarded-For: %b%b\r\n" % (chain + b", " if chain else b"", peer),
-                b"X-Forwarded-Proto: %b\r\n" % scheme,
-                b"X-Forwarded-Host: %b\r\n" % authority if authority else b"",
-                b"X-Forwarded-Port: %b\r\n" % self._port,
-                b"X-Real-IP: %b\r\n" % client.encode(),
-                b"Forwarded: %bfor=%b%b;proto=%b\r\n" % (forwarded + b", " if forwarded else b"", node, host, scheme),
-            )
-        )
+        named = b"X-Forwarded-Host: %b\r\n" % authority if authority else b""
+        return _BLOCK % (  # at once, since a connection for one call pays all of it
+            before + b", " if before else b"", _VERSIONS[head.minor], self._via, chain + b", " if chain else b"", peer,
+            scheme, named, self._port, client.encode(), forwarded + b", " if forwarded else b"", node, host, scheme,
+        )  # fmt: skip
 
 
 def is_looping(head: RequestHead, via_id: bytes) -> bool:
