@@ -36,6 +36,17 @@ async def test_output_is_prefixed_with_the_childs_name(tmp_path: Path) -> None:
     assert watched.said[0] == "plane    | hello"
 
 
+async def test_a_child_is_out_of_reach_of_ctrl_c_and_shares_the_processors_with_whoever_started_it(
+    tmp_path: Path,
+) -> None:
+    watched = Watched(tmp_path)
+    await watched.child.start()
+    pid = watched.child.pid
+    assert os.getpgid(pid) == pid
+    assert os.getsid(pid) == os.getsid(0)
+    await watched.child.stop(5.0)
+
+
 async def test_a_dead_child_is_started_again(tmp_path: Path) -> None:
     watched = Watched(tmp_path)
     restarts: list[int] = []
