@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -62,6 +63,13 @@ def envoy_binary() -> str:
     return str(next(ENVOY_VENV.glob("lib/python*/site-packages/envoy/_bin/envoy")))
 
 
+def _words(size: int) -> bytes:
+    """What takes about as long to compress as a text."""
+    chance = random.Random(1)
+    known = [bytes(chance.choices(b"abcdefghijklmnopqrstuvwxyz", k=chance.randint(2, 10))) for _ in range(2000)]
+    return b" ".join(chance.choices(known, k=size))[:size]
+
+
 def wait_for_answer(url: str, within_s: float, host: str | None = None) -> None:
     """Until `url` answers 200."""
     deadline = time.monotonic() + within_s
@@ -100,9 +108,10 @@ class Peer:
 
 
 class Bench:
-    """One folder, one upstream, and the proxies before it. proxy_core, load_core: where they are pinned."""
+    """One folder, one upstream, and the proxies before it. proxy_core, load_core: where they are pinned; the upstream
+    is with the load, or has a worker on each of service_cores, all on one port."""
 
-    def __init__(self, proxy_core: int = 0, load_core: int = 1) -> None:
+    def __init__(self, proxy_core: int = 0, load_core: int = 1, service_cores: Sequence[int] = ()) -> None:
         self.dir = Path(tempfile.mkdtemp(prefix="meshway-bench-"))
         self.dir.chmod(0o755)
         self.proxy_core = proxy_core
@@ -112,11 +121,15 @@ class Bench:
         self.peers: list[Peer] = []
         (self.dir / "files").mkdir()
         (self.dir / "files" / "64k").write_bytes(b"x" * 65536)
+        (self.dir / "files" / "words").write_bytes(_words(65536))
         (self.dir / "files" / "grpc").write_bytes(
             framed(b"an answer of gRPC, which always says the same sixty-four bytes..")
         )
-        config = self.render("upstream.nginx.conf", 0)
-        self.upstream = self._spawn(["nginx", "-p", str(self.dir), "-c", str(config)], self.load_core, "upstream")
+        cores = service_cores or (load_core,)
+        masks = " ".join(f"{1 << core:b}" for core in cores)
+        config = self.render("upstream.nginx.conf", 0, service_workers=len(cores), service_cores=masks)
+        command = ["nginx", "-p", str(self.dir), "-c", str(config)]
+        self.upstream = self._spawn(command, ",".join(map(str, cores)), "upstream")
         wait_for_answer(f"http://127.0.0.1:{self.upstream_port}/", 10)
 
     def render(self, template: str, port: int, **values: object) -> Path:
@@ -158,11 +171,10 @@ class Bench:
         wait_for_answer(f"http://127.0.0.1:{probe or port}/", 60)
         return peer
 
-    def nginx(self, flavour: str, *, workers: int = 1, cores: str = "", upstreams: Sequence[int] = ()) -> Peer:
-        """workers, upstreams (ports of services): of the flavour `bare`."""
+    def nginx(self, flavour: str, *, workers: int = 1, cores: str = "") -> Peer:
+        """workers: of the flavour `bare`."""
         port, probe = free_port(), free_port()
-        servers = " ".join(f"server 127.0.0.1:{each};" for each in upstreams or (self.upstream_port,))
-        config = self.render(f"nginx.{flavour}.conf", port, probe=probe, workers=workers, servers=servers)
+        config = self.render(f"nginx.{flavour}.conf", port, probe=probe, workers=workers)
         command = ["nginx", "-p", str(self.dir), "-c", str(config)]
         return self._start("nginx", port, command, probe if flavour.startswith("http2") else 0, cores)
 
@@ -170,16 +182,12 @@ class Bench:
         port = free_port()
         return self._start("haproxy", port, ["haproxy", "-f", str(self.render(f"haproxy.{flavour}.cfg", port))])
 
-    def envoy(
-        self, flavour: str, routes: int = 1, *, workers: int = 1, cores: str = "", upstreams: Sequence[int] = ()
-    ) -> Peer:
-        """upstreams: ports of services, of the flavour `bare`."""
+    def envoy(self, flavour: str, routes: int = 1, *, workers: int = 1, cores: str = "") -> Peer:
         port = free_port()
         lines = [f'{{match: {{prefix: "/r/{n}/"}}, route: {{cluster: service}}}}' for n in range(routes - 1)]
         lines.append('{match: {prefix: "/"}, route: {cluster: service}}')
         text = "\n".join(f"                        - {line}" for line in lines)
-        ends = ", ".join(_ENVOY_END % each for each in upstreams or (self.upstream_port,))
-        config = self.render(f"envoy.{flavour}.yaml", port, routes=text, endpoints=ends)
+        config = self.render(f"envoy.{flavour}.yaml", port, routes=text)
         command = [envoy_binary(), "-c", str(config), "--concurrency", str(workers), "--disable-hot-restart"]
         return self._start("envoy", port, [*command, "-l", "error"], cores=cores)
 
@@ -220,7 +228,6 @@ class Bench:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-_ENVOY_END: Final = "{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %d}}}}"
 _PATHS: Final[dict[RoutesBy, str]] = {"prefix": "/r/%d/", "template": "/r/%d/{id}", "regex": "/r/%d/[a-z]+"}
 
 
