@@ -21,6 +21,11 @@ from registry.gateways import GatewayState
 from registry.manners.openapi import Operation
 
 _TEXT: Final = {"type": "string"}
+_STATE: Final = {
+    "type": "object",
+    "required": ["status"],
+    "properties": {"status": _TEXT, "missing": {"type": "array"}, "reason": _TEXT},
+}
 
 
 def api_operations() -> list[Operation]:
@@ -43,95 +48,72 @@ def api_operations() -> list[Operation]:
 
 
 def _rest() -> list[Operation]:
-    state = {
-        "type": "object",
-        "required": ["status"],
-        "properties": {"status": _TEXT, "missing": {"type": "array"}, "reason": _TEXT},
-    }
-    rows: list[tuple[str, str, str, str, Any, bool, dict[int, Any]]] = [
-        (
-            gateways.MANY,
+    return [
+        _get(
             "listGateways",
+            gateways.MANY,
             "gateways",
             "Every gateway with what it runs and refused.",
-            "gateways:read",
-            False,
-            {200: gateways.GatewayPage},
+            right="gateways:read",
+            answers={200: gateways.GatewayPage},
         ),
-        (
-            gateways.ONE,
+        _get(
             "getGateway",
+            gateways.ONE,
             "gateways",
             "One gateway.",
-            "gateways:read",
-            False,
-            {200: GatewayState, 404: PROBLEM},
+            right="gateways:read",
+            answers={200: GatewayState, 404: PROBLEM},
+            example={"node": "gateway-1"},
         ),
-        (
-            namespaces.PATH,
+        _get(
             "listNamespaces",
+            namespaces.PATH,
             "discovery",
             "The namespaces.",
-            "documents:read",
-            True,
-            {200: namespaces.NamespacePage},
+            right="documents:read",
+            by_rows=True,
+            answers={200: namespaces.NamespacePage},
         ),
-        (health.LIVE, "live", "health", "Whether the process lives.", "open", False, {200: state}),
-        (
-            health.READY,
+        _get("live", health.LIVE, "health", "Whether the process lives.", right="open", answers={200: _STATE}),
+        _get(
             "ready",
+            health.READY,
             "health",
             "Whether it can serve, and without which part.",
-            "open",
-            False,
-            {200: state, 503: state},
+            right="open",
+            answers={200: _STATE, 503: _STATE},
         ),
-    ]
-    plain = [
-        Operation(
-            method="GET",
-            path=path,
-            id=name,
-            tag=tag,
-            about=about,
-            right=right,
-            by_rows=by_rows,
-            answers=answers,
-            example={"node": "gateway-1"},
-        )
-        for path, name, tag, about, right, by_rows, answers in rows
-    ]
-    return [
-        *plain,
-        Operation(
-            method="GET",
-            path=metrics.PATH,
-            id="metrics",
-            tag="health",
+        _get(
+            "metrics",
+            metrics.PATH,
+            "health",
+            "Prometheus text.",
             right="metrics:read",
-            about="Prometheus text.",
             answers={200: _TEXT},
             produces="text/plain",
         ),
-        Operation(
-            method="GET",
-            path=about.PATH,
-            id="getAbout",
-            tag="health",
+        _get(
+            "getAbout",
+            about.PATH,
+            "health",
+            "Which Meshway this is, and how it runs.",
             right="signed_in",
-            about="Which Meshway this is, and how it runs.",
             answers={200: about.About},
         ),
-        Operation(
-            method="GET",
-            path=backup.PATH,
-            id="backup",
-            tag="revisions",
+        _get(
+            "backup",
+            backup.PATH,
+            "revisions",
+            "Everything that is durable as one file, consistent at the revision that Meshway-Revision names.",
             right="backup:read",
-            about="Everything that is durable as one file, consistent at the revision that Meshway-Revision names.",
             detail="Not encrypted, and it holds the ids of leases: keep it as you keep the database. "
             "`meshway restore` puts it into a store.",
             answers={200: {"type": "string", "format": "binary"}},
             produces=backup.CONTENT_TYPE,
         ),
     ]
+
+
+def _get(name: str, path: str, tag: str, told: str, **more: Any) -> Operation:
+    return Operation(method="GET", path=path, id=name, tag=tag, about=told, **more)

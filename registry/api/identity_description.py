@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from meshway.identity import DEFAULT_TRUST_DOMAIN
 from registry.api import identity
@@ -12,115 +12,109 @@ from registry.identity.records import CertificatePage
 from registry.identity.revocation import Revoked
 from registry.identity.service_tokens import ServiceToken
 from registry.manners.openapi import Operation, Parameter
+from registry.rights.roles import Right
 
 _TAG: Final = "identity"
 _KEY: Final = {"type": "object", "required": ["key"], "properties": {"key": {"type": "string"}}}
 
 
+_REQUEST: Final = "-----BEGIN CERTIFICATE REQUEST-----"
+_CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
+
+
 def identity_operations() -> list[Operation]:
-    return [*_posts(), *_gets()]
+    return [*_of_issuing(), *_of_withdrawing(), *_gets()]
 
 
-def _posts() -> list[Operation]:
-    rows: list[tuple[str, str, Any, str, str, Any, dict[int, Any], Any]] = [
-        (
-            identity.AUTHORITY,
-            "beginAuthority",
-            "identity:write",
-            "Make the mesh's certificate authority, or take an intermediate of another one.",
-            "Once; the trust domain stays for ever.",
-            identity.AuthorityWanted,
-            {201: identity.IdentityShown, 409: PROBLEM},
-            {"trust_domain": DEFAULT_TRUST_DOMAIN},
-        ),
-        (
-            identity.ENROLMENTS,
-            "createEnrolment",
-            "tokens:write",
-            "A one-time token by which a service or a gateway gets its first certificate; shown this once.",
-            "",
-            identity.EnrolmentWanted,
-            {201: EnrolmentToken, 409: PROBLEM},
-            {"subject": "shop/books"},
-        ),
-        (
-            identity.ENROL,
-            "enrol",
-            "open",
-            "Spend a one-time token for a certificate. The request's names are ignored, its key counts.",
-            "The same request may be sent again when its answer was lost.",
-            identity.Enrol,
-            {201: Issued, 401: PROBLEM, 422: PROBLEM},
-            {"token": "mwe_00000000_" + "A" * 43, "csr": "-----BEGIN CERTIFICATE REQUEST-----"},
-        ),
-        (
-            identity.RENEW,
-            "renewCertificate",
-            "open",
-            "The next certificate, for the owner of the live one's key.",
-            "",
-            identity.Renew,
-            {201: Issued, 401: PROBLEM, 422: PROBLEM},
-            {"certificate": "-----BEGIN CERTIFICATE-----", "csr": "-----BEGIN CERTIFICATE REQUEST-----", "proof": ""},
-        ),
-        (
-            identity.TOKENS,
-            "createServiceToken",
-            "open",
-            "A service token of an hour, for the owner of a live certificate's key.",
-            "",
-            identity.TokenWanted,
-            {201: ServiceToken, 401: PROBLEM},
-            {"certificate": "-----BEGIN CERTIFICATE-----", "at": 0, "proof": ""},
-        ),
-        (
-            identity.REVOCATIONS,
-            "revokeCertificates",
-            "identity:write",
-            "Revoke a certificate, or all of a subject with its unused tokens.",
-            "Gateways that run the revision which is answered believe none of them.",
-            identity.RevocationWanted,
-            {200: Revoked, 404: PROBLEM, 409: PROBLEM},
-            {"subject": "shop/books", "reason": "lost"},
-        ),
-        (
-            identity.ROTATION,
-            "rotateAuthority",
-            "identity:write",
-            "The next step of a change of the root, or another intermediate.",
-            "Refused with `waits_for` until all live gateways run the step before.",
-            identity.RotationWanted,
-            {200: identity.IdentityShown, 409: PROBLEM},
-            {"what": "root", "step": "next"},
-        ),
-        (
-            identity.ROOT_KEY,
-            "takeRootKey",
-            "identity:write",
-            "The root's key, which with this answer leaves the store.",
-            "Keep it where nothing runs: it is needed once in sixty days, for another intermediate.",
-            None,
-            {200: _KEY, 409: PROBLEM},
-            None,
-        ),
-    ]
+def _of_issuing() -> list[Operation]:
     return [
-        Operation(
-            method="POST",
-            path=path,
-            id=name,
-            tag=_TAG,
-            about=about,
-            right=right,
-            by_rows=path == identity.ENROLMENTS,
-            is_confirmed=right != "open",
-            detail=detail,
-            body=body,
-            answers=answers,
-            example_body=example,
-        )
-        for path, name, right, about, detail, body, answers, example in rows
+        _post(
+            "beginAuthority",
+            identity.AUTHORITY,
+            "Make the mesh's certificate authority, or take an intermediate of another one.",
+            detail="Once; the trust domain stays for ever.",
+            body=identity.AuthorityWanted,
+            answers={201: identity.IdentityShown, 409: PROBLEM},
+            example_body={"trust_domain": DEFAULT_TRUST_DOMAIN},
+        ),
+        _post(
+            "createEnrolment",
+            identity.ENROLMENTS,
+            "A one-time token by which a service or a gateway gets its first certificate; shown this once.",
+            right="tokens:write",
+            by_rows=True,
+            body=identity.EnrolmentWanted,
+            answers={201: EnrolmentToken, 409: PROBLEM},
+            example_body={"subject": "shop/books"},
+        ),
+        _post(
+            "enrol",
+            identity.ENROL,
+            "Spend a one-time token for a certificate. The request's names are ignored, its key counts.",
+            right="open",
+            detail="The same request may be sent again when its answer was lost.",
+            body=identity.Enrol,
+            answers={201: Issued, 401: PROBLEM, 422: PROBLEM},
+            example_body={"token": "mwe_00000000_" + "A" * 43, "csr": _REQUEST},
+        ),
+        _post(
+            "renewCertificate",
+            identity.RENEW,
+            "The next certificate, for the owner of the live one's key.",
+            right="open",
+            body=identity.Renew,
+            answers={201: Issued, 401: PROBLEM, 422: PROBLEM},
+            example_body={"certificate": _CERTIFICATE, "csr": _REQUEST, "proof": ""},
+        ),
+        _post(
+            "createServiceToken",
+            identity.TOKENS,
+            "A service token of an hour, for the owner of a live certificate's key.",
+            right="open",
+            body=identity.TokenWanted,
+            answers={201: ServiceToken, 401: PROBLEM},
+            example_body={"certificate": _CERTIFICATE, "at": 0, "proof": ""},
+        ),
     ]
+
+
+def _of_withdrawing() -> list[Operation]:
+    return [
+        _post(
+            "revokeCertificates",
+            identity.REVOCATIONS,
+            "Revoke a certificate, or all of a subject with its unused tokens.",
+            detail="Gateways that run the revision which is answered believe none of them.",
+            body=identity.RevocationWanted,
+            answers={200: Revoked, 404: PROBLEM, 409: PROBLEM},
+            example_body={"subject": "shop/books", "reason": "lost"},
+        ),
+        _post(
+            "rotateAuthority",
+            identity.ROTATION,
+            "The next step of a change of the root, or another intermediate.",
+            detail="Refused with `waits_for` until all live gateways run the step before.",
+            body=identity.RotationWanted,
+            answers={200: identity.IdentityShown, 409: PROBLEM},
+            example_body={"what": "root", "step": "next"},
+        ),
+        _post(
+            "takeRootKey",
+            identity.ROOT_KEY,
+            "The root's key, which with this answer leaves the store.",
+            detail="Keep it where nothing runs: it is needed once in sixty days, for another intermediate.",
+            answers={200: _KEY, 409: PROBLEM},
+        ),
+    ]
+
+
+def _post(
+    name: str, path: str, about: str, *, right: Right | Literal["open"] = "identity:write", **more: Any
+) -> Operation:
+    is_confirmed = right != "open"
+    return Operation(
+        method="POST", path=path, id=name, tag=_TAG, about=about, right=right, is_confirmed=is_confirmed, **more
+    )
 
 
 def _gets() -> list[Operation]:

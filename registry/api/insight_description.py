@@ -18,10 +18,14 @@ _SPAN: Final = (
     Parameter(name="window_s", about="How long it is, 10 s to 90 days; 900.", schema=_NUMBER),
     Parameter(name="namespace", about="Of one namespace; of all that may be seen unless told."),
 )
+_SERVICE: Final = Parameter(name="service", about="`namespace/name`; a bare name is of the namespace asked for.")
 
 
 def insight_operations() -> list[Operation]:
-    service = Parameter(name="service", about="`namespace/name`; a bare name is of the namespace asked for.")
+    return [*_of_services(), *_of_comparing(), *_of_uses()]
+
+
+def _of_services() -> list[Operation]:
     return [
         _operation(
             insight.SERVICES,
@@ -42,7 +46,7 @@ def insight_operations() -> list[Operation]:
                     about="Of a point; a multiple of 10 s. Longer where no finer points are kept.",
                     schema={"type": "integer", "minimum": 10, "maximum": 86_400},
                 ),
-                service,
+                _SERVICE,
                 Parameter(name="source", about="Of this caller alone, where it is counted by edge."),
                 Parameter(name="route", about="Of this Route alone, where it is counted by Route."),
             ),
@@ -58,7 +62,7 @@ def insight_operations() -> list[Operation]:
                     about="`namespaces`; `services`, those of others folded into their namespace; `focus`: around one.",
                     schema={"enum": list(insight.LEVELS)},
                 ),
-                service,
+                _SERVICE,
                 Parameter(
                     name="hops",
                     about="How far around it.",
@@ -75,21 +79,31 @@ def insight_operations() -> list[Operation]:
             Topology,
             not_modified=True,
         ),
+    ]
+
+
+def _of_comparing() -> list[Operation]:
+    return [
         _operation(
             insight.COMPARISON,
             "compareSpans",
             "Two spans side by side, edge by edge.",
-            (Parameter(name="before", about="The end of the other one; right before this one unless told."), service),
+            (Parameter(name="before", about="The end of the other one; right before this one unless told."), _SERVICE),
             Spans,
         ),
         _operation(
             insight.VERSIONS,
             "compareVersions",
             "Versions of a service over the same span, and whether the first two differ.",
-            (service, Parameter(name="versions", about=f"Which 2 to {insight.MOST_VERSIONS}, as in `v1,v2`.")),
+            (_SERVICE, Parameter(name="versions", about=f"Which 2 to {insight.MOST_VERSIONS}, as in `v1,v2`.")),
             Versions,
             example={"service": "default/books", "versions": "v1,v2"},
         ),
+    ]
+
+
+def _of_uses() -> list[Operation]:
+    return [
         _operation(
             insight.ROUTES,
             "listRouteUses",
