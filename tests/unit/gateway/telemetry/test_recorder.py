@@ -5,6 +5,7 @@ import pytest
 
 from gateway.telemetry.recorder import GAP_S, Recorded, Recorder, file_of
 from tests.parts.calls import call
+from tests.parts.clock import ManualClock
 from tests.parts.secrets import api_key
 
 
@@ -80,3 +81,15 @@ def test_a_disk_that_takes_nothing_is_counted_and_not_waited_for(tmp_path: Path)
     recorder.take(call(), 1.0)
     recorder.close()
     assert recorder.dropped == 1
+
+
+def test_a_file_is_named_once_an_hour(tmp_path: Path) -> None:
+    clock = ManualClock(now_s=3600.0)
+    recorder = Recorder(tmp_path, wall=clock)
+    first = recorder.file()
+    clock.now_s = 7199.0
+    assert recorder.file() is first == file_of(tmp_path, 3600.0), "no name is interned twenty times a second"
+    clock.now_s = 7200.0
+    assert recorder.file() == file_of(tmp_path, 7200.0) != first
+    clock.now_s = 7199.0
+    assert recorder.file() == first, "the clock was set back"
