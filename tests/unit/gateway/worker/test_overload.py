@@ -143,6 +143,18 @@ def test_what_it_decides_by_is_told(tmp_path: Path) -> None:
     }
 
 
+def test_what_was_needed_for_a_moment_is_the_systems_again_within_a_minute(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    blocks = [b"x" * (MIB >> 4) for _ in range(128)]
+    full, last = resident_bytes(), blocks.pop()
+    blocks.clear()
+    assert resident_bytes() > full - MIB, "the C library holds it, since the last block lies at the heap's end"
+    for _ in range(61):
+        bench.second()
+    assert resident_bytes() < full - 6 * MIB
+    assert last
+
+
 def test_the_memory_of_this_process_is_known_here() -> None:
     assert 5 * MIB < resident_bytes() < 1 << 40
     give_back()
