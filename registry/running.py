@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from meshway.tasks import spawn
 from registry.assembly.whole import assemble
@@ -22,9 +22,10 @@ from registry.revisions.recovery import Recovery
 from registry.rights.following import PeopleFollowing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from registry.settings import RegistrySettings
+    from registry.store.interface import Store
 
 
 _CLOSE_S = 10.0
@@ -61,43 +62,7 @@ async def open_core(
         await place.settle()
         committer = spawn(core.revisions.run(), name="committer")
         committer.add_done_callback(lambda task: _end_if_failed(task, die))
-        background = [
-            spawn(core.live.run(), name="leases over replicas"),
-            spawn(place.run(), name="place where leases are shared"),
-            spawn(core.bus.run(), name="bus"),
-            spawn(core.books.run(), name="book of shared limits"),
-            spawn(core.leases.run(), name="lease sweep"),
-            spawn(AbandonedHolds(store, core.live).run(), name="abandoned holds"),
-            spawn(core.replicas.run(), name="replicas"),
-            spawn(core.checks.run(), name="health checks"),
-            spawn(core.checks.write(), name="findings of health checks"),
-            spawn(core.feed.run(), name="feed ticks"),
-            spawn(core.retention.run(), name="log retention"),
-            spawn(core.identity.run(), name="identities"),
-            spawn(core.issuer.run(), name="certificates that the mesh issues"),
-            spawn(core.watching.insight.ingest.run(), name="reports of numbers"),
-            spawn(core.watching.insight.rolling.run(), name="points of numbers"),
-            spawn(core.watching.notifications.run(), name="messages of alerts"),
-            spawn(core.watching.logs.intake.run(), name="lines of logs"),
-            spawn(core.watching.logs.forwarding.run(), name="logs to a collector"),
-            spawn(core.watching.logs.run(), name="retention of logs"),
-            spawn(core.watching.rollouts.run(), name="rollouts"),
-            spawn(core.watching.alerts.run(), name="alerts"),
-            spawn(Recovery(store).run(), name="recovery of the store"),
-            spawn(core.callers.people.run(), name="uses of sessions"),
-        ]
-        if core.following is not None:
-            background.append(spawn(core.following.run(), name="store poll"))
-            background.append(
-                spawn(PeopleFollowing(core.view, store, time.time).run(), name="people of other registries")
-            )
-        if company is not None:
-            background.append(spawn(company.run(), name="lock of those who share leases"))
-        if core.watching.shared_calls is not None:
-            background.append(spawn(core.watching.shared_calls.run(), name="calls that gateways tell of"))
-            background.append(spawn(core.watching.shared_calls.forget(), name="retention of calls"))
-        if core.callers.federation is not None:
-            background.append(spawn(core.callers.federation.run(), name="keys of issuers outside"))
+        background = [spawn(each, name=name) for name, each in _background(core, store, place, company)]
         for task in background:
             task.add_done_callback(lambda task: _end_if_failed(task, die))
         try:
@@ -107,6 +72,46 @@ async def open_core(
                 task.cancel()
             core.revisions.close()
             await asyncio.wait([committer, *background], timeout=_CLOSE_S)
+
+
+def _background(
+    core: Core, store: Store, place: AgreedPlace, company: Company | None
+) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+    """What runs beside the committer until the end, each with its name."""
+    logs, calls, federation = core.watching.logs, core.watching.shared_calls, core.callers.federation
+    yield "leases over replicas", core.live.run()
+    yield "place where leases are shared", place.run()
+    yield "bus", core.bus.run()
+    yield "book of shared limits", core.books.run()
+    yield "lease sweep", core.leases.run()
+    yield "abandoned holds", AbandonedHolds(store, core.live).run()
+    yield "replicas", core.replicas.run()
+    yield "health checks", core.checks.run()
+    yield "findings of health checks", core.checks.write()
+    yield "feed ticks", core.feed.run()
+    yield "log retention", core.retention.run()
+    yield "identities", core.identity.run()
+    yield "certificates that the mesh issues", core.issuer.run()
+    yield "reports of numbers", core.watching.insight.ingest.run()
+    yield "points of numbers", core.watching.insight.rolling.run()
+    yield "messages of alerts", core.watching.notifications.run()
+    yield "lines of logs", logs.intake.run()
+    yield "logs to a collector", logs.forwarding.run()
+    yield "retention of logs", logs.run()
+    yield "rollouts", core.watching.rollouts.run()
+    yield "alerts", core.watching.alerts.run()
+    yield "recovery of the store", Recovery(store).run()
+    yield "uses of sessions", core.callers.people.run()
+    if core.following is not None:
+        yield "store poll", core.following.run()
+        yield "people of other registries", PeopleFollowing(core.view, store, time.time).run()
+    if company is not None:
+        yield "lock of those who share leases", company.run()
+    if calls is not None:
+        yield "calls that gateways tell of", calls.run()
+        yield "retention of calls", calls.forget()
+    if federation is not None:
+        yield "keys of issuers outside", federation.run()
 
 
 def _end_if_failed(task: asyncio.Task[None], die: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, Response
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from registry.core import Core
-    from registry.gateways import Gateways
+    from registry.gateways import Gateways, GatewayState
     from registry.manners.places import Caps
 
 PATH: Final = "/metrics"
+_Row = tuple[str, str, str, float]
+"""Name, type, what it is, value."""
 
 
 def metrics_router(core: Core, gateways: Gateways, caps: Caps) -> APIRouter:
@@ -33,79 +36,6 @@ def metrics_router(core: Core, gateways: Gateways, caps: Caps) -> APIRouter:
 
 
 def _lines(core: Core, gateways: Gateways, caps: Caps) -> Iterator[str]:
-    states = gateways.states()
-    live = [state for state in states if state.live]
-    lag = max((core.view.revision - state.revision for state in live), default=0)
-    rows: list[tuple[str, str, str, float]] = [
-        ("meshway_revision", "gauge", "The head: the newest revision.", core.view.revision),
-        ("meshway_leases", "gauge", "Leases that run.", core.leases.count),
-        ("meshway_self_preservation", "gauge", "Groups whose expiry is held back.", len(core.leases.holds)),
-        ("meshway_live_shared", "gauge", "1: leases are shared, 0: Redis is missing.", int(not core.live.missing())),
-        ("meshway_live_kept_renewals", "gauge", "Renewals that wait for Redis to be back.", core.live.kept),
-        ("meshway_live_losses_total", "counter", "Times Redis went missing.", core.live.losses),
-        ("meshway_bus_dropped_total", "counter", "Messages to other registries that were dropped.", core.bus.dropped),
-        ("meshway_checks", "gauge", "Instances this registry asks itself.", len(core.checks.own)),
-        ("meshway_checks_made_total", "counter", "Health checks made.", core.checks.asked),
-        ("meshway_checks_late_seconds", "gauge", "How far the most overdue check is behind.", core.checks.late_s),
-        ("meshway_checks_held", "gauge", "Silent instances kept passing, since too many are.", core.checks.held),
-        ("meshway_dns_answers_total", "counter", "DNS answers sent.", core.dns.answers),
-        ("meshway_dns_refused_streams_total", "counter", "DNS connections above the limit.", core.dns.refused_streams),
-        ("meshway_registry_writes_waiting", "gauge", "Writes that wait for a commit.", core.revisions.waiting),
-        ("meshway_registry_watchers", "gauge", "Connections of /v1/watch.", len(core.feed.watchers)),
-        ("meshway_registry_followers", "gauge", "Connections of /v1/feed.", len(core.feed.followers)),
-        ("meshway_registry_connections", "gauge", "Open connections.", caps.connections.count),
-        ("meshway_registry_log_memory_bytes", "gauge", "Youngest changes kept in memory.", core.view.recent.size),
-        ("meshway_gateways", "gauge", "Gateways that reported within 6 s.", len(live)),
-        ("meshway_feed_lag_revisions", "gauge", "Revisions the slowest live gateway is behind.", max(lag, 0)),
-        (
-            "meshway_alerts_left_out",
-            "gauge",
-            "Alerts above the most there may be.",
-            core.watching.alerts.evaluator.left_out,
-        ),
-        (
-            "meshway_alerts_failures_total",
-            "counter",
-            "Looks that left alerts as they were.",
-            core.watching.alerts.evaluator.failures,
-        ),
-        (
-            "meshway_alerts_turn_seconds",
-            "gauge",
-            "What the last look at all rules took.",
-            core.watching.alerts.evaluator.turn_s,
-        ),
-        (
-            "meshway_documents_refused",
-            "gauge",
-            "Documents that live gateways could not compile.",
-            sum(len(state.refused) for state in live),
-        ),
-    ]
-    for what, places in (
-        ("connections", caps.connections),
-        ("watchers", caps.watchers),
-        ("followers", caps.followers),
-    ):
-        name = f"meshway_registry_{what}_refused_total"
-        rows.append((name, "counter", f"Refused {what}: above the limit, or above an address's.", places.refused))
-    if core.following is not None:
-        rows += [
-            ("meshway_store_up", "gauge", "1: the shared store takes writes.", float(core.store.missing() is None)),
-            (
-                "meshway_registry_view_age_seconds",
-                "gauge",
-                "Since the view was known to be the store's head.",
-                round(core.following.age_s, 3),
-            ),
-            (
-                "meshway_registry_histories_total",
-                "counter",
-                "Times the store held another history: answered revisions may be lost.",
-                core.following.histories,
-            ),
-        ]
-    rows += _single(core)
     yield from _holds(core)
     yield "# HELP meshway_lease_expired_total Leases that this registry let run out.\n"
     yield "# TYPE meshway_lease_expired_total counter\n"
@@ -119,26 +49,93 @@ def _lines(core: Core, gateways: Gateways, caps: Caps) -> Iterator[str]:
         f"meshway_registry_commit_duration_seconds_sum {core.revisions.commit_s}\n"
         f"meshway_registry_commit_duration_seconds_count {core.revisions.commits}\n"
     )
-    for name, kind, about, value in rows:
+    live = [state for state in gateways.states() if state.live]
+    rows = (
+        _of_leases(core), _of_checks(core), _of_serving(core, caps), _of_gateways(core, live), _of_looking(core),
+        _of_following(core),
+    )  # fmt: skip
+    for name, kind, about, value in chain.from_iterable(rows):
         yield f"# HELP {name} {about}\n# TYPE {name} {kind}\n{name} {value}\n"
 
 
-def _single(core: Core) -> list[tuple[str, str, str, float]]:
-    """Of lines of services' logs, and of calls that gateways told of."""
-    intake, forwarding = core.watching.logs.intake, core.watching.logs.forwarding
+def _of_leases(core: Core) -> list[_Row]:
+    leases, live = core.leases, core.live
     return [
+        ("meshway_leases", "gauge", "Leases that run.", leases.count),
+        ("meshway_self_preservation", "gauge", "Groups whose expiry is held back.", len(leases.holds)),
+        ("meshway_live_shared", "gauge", "1: leases are shared, 0: Redis is missing.", int(not live.missing())),
+        ("meshway_live_kept_renewals", "gauge", "Renewals that wait for Redis to be back.", live.kept),
+        ("meshway_live_losses_total", "counter", "Times Redis went missing.", live.losses),
+        ("meshway_bus_dropped_total", "counter", "Messages to other registries that were dropped.", core.bus.dropped),
+    ]
+
+
+def _of_checks(core: Core) -> list[_Row]:
+    checks = core.checks
+    return [
+        ("meshway_checks", "gauge", "Instances this registry asks itself.", len(checks.own)),
+        ("meshway_checks_made_total", "counter", "Health checks made.", checks.asked),
+        ("meshway_checks_late_seconds", "gauge", "How far the most overdue check is behind.", checks.late_s),
+        ("meshway_checks_held", "gauge", "Silent instances kept passing, since too many are.", checks.held),
+    ]
+
+
+def _of_serving(core: Core, caps: Caps) -> Iterator[_Row]:
+    feed, dns = core.feed, core.dns
+    yield ("meshway_revision", "gauge", "The head: the newest revision.", core.view.revision)
+    yield ("meshway_registry_writes_waiting", "gauge", "Writes that wait for a commit.", core.revisions.waiting)
+    yield ("meshway_registry_watchers", "gauge", "Connections of /v1/watch.", len(feed.watchers))
+    yield ("meshway_registry_followers", "gauge", "Connections of /v1/feed.", len(feed.followers))
+    yield ("meshway_registry_connections", "gauge", "Open connections.", caps.connections.count)
+    yield ("meshway_registry_log_memory_bytes", "gauge", "Youngest changes kept in memory.", core.view.recent.size)
+    yield ("meshway_dns_answers_total", "counter", "DNS answers sent.", dns.answers)
+    yield ("meshway_dns_refused_streams_total", "counter", "DNS connections above the limit.", dns.refused_streams)
+    for what, places in (
+        ("connections", caps.connections), ("watchers", caps.watchers), ("followers", caps.followers)
+    ):  # fmt: skip
+        about = f"Refused {what}: above the limit, or above an address's."
+        yield (f"meshway_registry_{what}_refused_total", "counter", about, places.refused)
+
+
+def _of_gateways(core: Core, live: list[GatewayState]) -> list[_Row]:
+    lag = max((core.view.revision - state.revision for state in live), default=0)
+    refused = sum(len(state.refused) for state in live)
+    return [
+        ("meshway_gateways", "gauge", "Gateways that reported within 6 s.", len(live)),
+        ("meshway_feed_lag_revisions", "gauge", "Revisions the slowest live gateway is behind.", max(lag, 0)),
+        ("meshway_documents_refused", "gauge", "Documents that live gateways could not compile.", refused),
+    ]
+
+
+def _of_looking(core: Core) -> list[_Row]:
+    """Alerts, lines of services' logs, and calls that gateways told of."""
+    evaluator, logs = core.watching.alerts.evaluator, core.watching.logs
+    intake, forwarding = logs.intake, logs.forwarding
+    calls = core.watching.insight.requests
+    return [
+        ("meshway_alerts_left_out", "gauge", "Alerts above the most there may be.", evaluator.left_out),
+        ("meshway_alerts_failures_total", "counter", "Looks that left alerts as they were.", evaluator.failures),
+        ("meshway_alerts_turn_seconds", "gauge", "What the last look at all rules took.", evaluator.turn_s),
         ("meshway_logs_taken_total", "counter", "Lines of services' logs that were kept.", intake.taken),
         ("meshway_logs_rejected_total", "counter", "Lines that were not their sender's to ship.", intake.rejected),
         ("meshway_logs_refused_total", "counter", "Bodies of logs above a bound.", intake.refused),
-        ("meshway_logs_dropped_total", "counter", "Lines forgotten early, above logs_max.", core.watching.logs.dropped),
+        ("meshway_logs_dropped_total", "counter", "Lines forgotten early, above logs_max.", logs.dropped),
         ("meshway_logs_forwarded_total", "counter", "Lines that the collector took.", forwarding.sent),
         ("meshway_logs_unforwarded_total", "counter", "Lines that the collector did not take.", forwarding.dropped),
-        (
-            "meshway_calls_dropped_total",
-            "counter",
-            "Calls gateways told of that were not kept.",
-            core.watching.insight.requests.dropped,
-        ),
+        ("meshway_calls_dropped_total", "counter", "Calls gateways told of that were not kept.", calls.dropped),
+    ]
+
+
+def _of_following(core: Core) -> list[_Row]:
+    """Where other registries write to the same store."""
+    following = core.following
+    if following is None:
+        return []
+    age_s, lost = round(following.age_s, 3), "Times the store held another history: answered revisions may be lost."
+    return [
+        ("meshway_store_up", "gauge", "1: the shared store takes writes.", float(core.store.missing() is None)),
+        ("meshway_registry_view_age_seconds", "gauge", "Since the view was known to be the store's head.", age_s),
+        ("meshway_registry_histories_total", "counter", lost, following.histories),
     ]
 
 
