@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry.gateways import Report
-from registry.machine import protocol as protocol_module
+from registry.machine import answering, protocol
 from registry.machine.request import Reply
 from registry.revisions.acts import ASKING
 from tests.parts.conditions import until
@@ -17,6 +17,13 @@ from tests.parts.registry_wire import request
 
 if TYPE_CHECKING:
     pass
+
+
+def let_last(monkeypatch: pytest.MonkeyPatch, name: str, seconds: float) -> None:
+    """Of a connection's limits; some hold for reading and for answering."""
+    for module in (protocol, answering):
+        if hasattr(module, name):
+            monkeypatch.setattr(module, name, seconds)
 
 
 async def test_a_body_is_echoed_with_revision_and_length() -> None:
@@ -97,7 +104,7 @@ async def test_no_request_is_begun_while_the_caller_does_not_read() -> None:
 
 
 async def test_a_caller_who_takes_nothing_for_long_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol_module, "STALL_S", 0.02)
+    let_last(monkeypatch, "STALL_S", 0.02)
     wire = Wire()
     wire.send(request("GET", "/v1/tick"))
     wire.transport.waiting = 100_000
@@ -302,8 +309,8 @@ async def test_shutting_down_closes_idle_connections_at_once_and_busy_ones_after
 async def test_what_does_not_come_in_time_ends_the_connection(
     name: str, sent: bytes, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol_module, name, 0.05)
-    monkeypatch.setattr(protocol_module, "LINGER_S", 0.05)
+    let_last(monkeypatch, name, 0.05)
+    let_last(monkeypatch, "LINGER_S", 0.05)
     wire = Wire()
     wire.send(sent)
     await until(lambda: wire.transport.is_closed)
@@ -311,7 +318,7 @@ async def test_what_does_not_come_in_time_ends_the_connection(
 
 
 async def test_a_dribbling_head_has_its_time_from_its_first_byte(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol_module, "HEAD_S", 0.1)
+    let_last(monkeypatch, "HEAD_S", 0.1)
     wire = Wire()
     loop = asyncio.get_running_loop()
     begun = loop.time()
@@ -369,7 +376,7 @@ async def test_a_stream_that_is_over_cannot_write_into_the_next_answer() -> None
 async def test_a_write_that_is_never_confirmed_is_answered_in_time_and_its_late_answer_is_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(protocol_module, "ANSWER_S", 0.02)
+    let_last(monkeypatch, "ANSWER_S", 0.02)
     wire = Wire()
     wire.send(request("PUT", "/v1/later/1", b""))
     await until(lambda: wire.transport.written)
@@ -379,7 +386,7 @@ async def test_a_write_that_is_never_confirmed_is_answered_in_time_and_its_late_
 
 
 async def test_a_caller_who_never_takes_the_last_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol_module, "STALL_S", 0.02)
+    let_last(monkeypatch, "STALL_S", 0.02)
     wire = Wire()
     wire.send(b"GET /v1/echo HTTP/1.0\r\n\r\n")
     assert wire.transport.is_closed
