@@ -4,8 +4,8 @@ Run: python -m loadtest.soak [--seconds 1800] [--trouble-every 25]; `make soak-m
 two workers on this machine. A revision is applied each second. In turn, at the gateway `troubled`: a reload, a worker
 that is killed, another supervisor that takes over, the gateway killed; and the registry killed. It fails where a call
 fails that the design does not give up (0 at `steady`, and at `troubled` what was not on a killed process), where memory
-of `steady` drifts by 2 % after it has settled, or where descriptors are left open there that are none of its
-connections.
+of `steady` drifts by 2 % after it has settled (of a run of a quarter of an hour or more), or where descriptors are
+left open there that are none of its connections.
 """
 
 import argparse

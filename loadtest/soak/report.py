@@ -13,6 +13,7 @@ from loadtest.soak.watching import Watched
 SETTLED_S: Final = 300
 WINDOW_S: Final = 60
 MOST_DRIFT: Final = 0.02
+JUDGED_S: Final = 900  # of a run: in a shorter one what is only filling up still weighs as much as what leaks
 MOST_LEFT: Final = 8  # descriptors
 COUNTED_S: Final = 30  # of descriptors, at the least: three counts
 MIB: Final = 1 << 20
@@ -45,15 +46,19 @@ def of_callers(tallies: Sequence[Tally], troubles: Sequence[Trouble], wrong: lis
 
 
 def of_memory(watched: Mapping[str, Watched], seconds: float, wrong: list[str]) -> Iterable[str]:
-    """Of all processes of a tree, and of each of them as time goes: a plateau is no slope."""
+    """Of all processes of a tree, and of each of them as time goes: a plateau is no slope. A short run is shown and not
+    judged."""
     settled, window = _spans(seconds)
     yield f"| processes | MiB after {settled} s | MiB at the end | drift |"
     yield "|---|---|---|---|"
     for name, each in watched.items():
         first, last, drift = each.drift(settled, window)
         yield f"| {name} | {first / MIB:.1f} | {last / MIB:.1f} | {drift:+.1%} |"
-        if name == STEADY and drift > MOST_DRIFT:
+        if name == STEADY and drift > MOST_DRIFT and seconds >= JUDGED_S:
             wrong.append(f"{name}: memory drifts by {drift:+.1%}")
+    if seconds < JUDGED_S:
+        yield ""
+        yield f"Memory is not judged: {seconds:.0f} s are fewer than {JUDGED_S}."
     samples = min(len(each.memory) for each in watched.values())
     moments = [*range(settled, samples - window - settled // 2, settled), samples - window]
     yield ""

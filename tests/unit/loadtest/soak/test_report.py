@@ -53,3 +53,12 @@ def test_memory_is_told_of_each_process_as_time_goes() -> None:
         f"| {STEADY} | 40.0 | 40.0 | 40.0 | 40.0 | 40.0 | 40.0 |",
         f"| {STEADY}, worker 1 | 51.0 | 52.0 | 53.0 | 54.0 | 55.0 | 55.0 |",
     ]
+
+
+def test_memory_of_a_run_too_short_to_have_settled_is_shown_and_not_judged() -> None:
+    samples: list[tuple[int, ...]] = [(40 * MIB, (50 + second // 30) * MIB) for second in range(180)]
+    wrong: list[str] = []
+    lines = list(report.of_memory({STEADY: Watched(STEADY, lambda: 1, samples)}, 180.0, wrong))
+    assert wrong == []
+    assert "Memory is not judged: 180 s are fewer than 900." in lines
+    assert any(line.startswith(f"| {STEADY} |") and line.endswith("% |") for line in lines)
