@@ -33,7 +33,8 @@ class SpanLog:
         self._bytes = 0
         self._heard = Heard()
         self._order: deque[str] = deque()
-        self._by_trace: dict[str, deque[bytes]] = {}
+        # Lists: most traces have few spans, and a deque has room for 64 from its first one on.
+        self._by_trace: dict[str, list[bytes]] = {}
 
     def add(self, told: SpansTold) -> None:
         if not self._heard.is_new(told.node, told.boot, told.sequence):
@@ -41,13 +42,13 @@ class SpanLog:
         for span in told.spans:
             kept = _encode(msgspec.structs.replace(span, node=told.node))
             self._order.append(span.trace_id)
-            self._by_trace.setdefault(span.trace_id, deque()).append(kept)
+            self._by_trace.setdefault(span.trace_id, []).append(kept)
             self._bytes += len(kept)
         most = self._most()
         while len(self._order) > most or self._bytes > most * self._bytes_each:
             oldest = self._order.popleft()
             spans = self._by_trace[oldest]
-            self._bytes -= len(spans.popleft())
+            self._bytes -= len(spans.pop(0))
             if not spans:
                 del self._by_trace[oldest]
 

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import msgspec
 
 from meshway.spans import Span, SpansTold
@@ -33,3 +35,15 @@ async def test_they_take_no_more_room_than_they_may() -> None:
     for number in range(1, 10):
         log.add(told(number, msgspec.structs.replace(span("a", number), attributes={"url.path": "x" * 4_000})))
     assert [one.span_id[-1] for one in await log.trace("a" * 32)] == ["9", "8"]
+
+
+def test_a_trace_of_one_span_takes_little_more_than_its_text() -> None:
+    log, many = SpanLog(), [msgspec.structs.replace(span("a", n), trace_id=f"{n:032x}") for n in range(500)]
+    text = sum(len(msgspec.json.encode(msgspec.structs.replace(one, node="gw-1"))) for one in many)
+    tracemalloc.start()
+    try:
+        log.add(told(1, *many))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < text + 300 * len(many)
