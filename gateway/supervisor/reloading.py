@@ -73,7 +73,9 @@ class Reloading:
             _log.error("slot %d keeps its worker: the new one was not ready within %.0f s", slot.index, READY_S)
             new.kill()
             return
-        if not new.is_ready or self._is_ending():
+        if self._is_ending():
+            return
+        if not new.is_ready:
             _log.error("slot %d keeps its worker: the new one ended before it was ready", slot.index)
             return
         # A reload shall give nobody a full bucket who had spent his.
