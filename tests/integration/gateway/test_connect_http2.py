@@ -10,12 +10,12 @@ import pytest
 
 from gateway.exchange import EDGE
 from tests.integration.gateway.test_connect import PORTS, database
-from tests.integration.gateway.test_websocket_http3 import by_http3
 from tests.parts.changes import document
 from tests.parts.conditions import until
 from tests.parts.http2_caller import Answer, Fields, Http2Caller, calling
 from tests.parts.ports import free_port
 from tests.parts.tcp import echo, serving
+from tests.parts.websocket_callers import by_http3
 
 CANCEL, CONNECT_ERROR = 0x8, 0xA
 DENIED = {"targets": [{"service": "db"}], "rules": [{"action": "deny", "from": [{"cidr": ["127.0.0.0/8"]}]}]}
@@ -186,7 +186,7 @@ async def test_a_newer_revision_ends_the_streams_that_it_does_not_allow_alone() 
 async def test_http3_carries_them_too(is_ended: bool) -> None:
     async with serving(echo(b"ready ")) as port, database(port) as gateway, by_http3(gateway) as (caller, beside):
         assert gateway.listener is not None
-        beside.context.connecting = gateway.listener.connecting
+        beside.connecting = gateway.listener.connecting
         stream = caller.begin(asking(), ended=False)
         answer = caller.answers[stream]
         await caller.until(lambda: answer.status == 200)

@@ -5,12 +5,12 @@ import asyncio
 from gateway.exchange import MESH
 from tests.integration.gateway.test_connect import database
 from tests.integration.gateway.test_connect_http2 import asking, connected
-from tests.integration.gateway.test_websocket_http3 import by_http3
 from tests.parts.changes import running
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
 from tests.parts.http2_caller import calling
 from tests.parts.tcp import echo, serving
+from tests.parts.websocket_callers import by_http3
 
 
 def end_drain(gateway: CompiledGateway) -> None:
@@ -35,7 +35,7 @@ async def test_connections_of_bytes_that_are_left_at_the_end_of_a_drain_are_told
         by_http3(gateway) as (third, beside),
     ):
         assert gateway.listener is not None
-        beside.context.connecting = gateway.listener.connecting
+        beside.connecting = gateway.listener.connecting
         stream, _ = await connected(caller)
         await caller.send(stream, b"hello")
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
@@ -44,8 +44,8 @@ async def test_connections_of_bytes_that_are_left_at_the_end_of_a_drain_are_told
         over_quic = third.answers[third.begin(asking(), ended=False)]
         await third.until(lambda: over_quic.status == 200)
         end_drain(gateway)
-        beside.context.start_drain()
-        beside.context.abort_all()
+        beside.start_drain()
+        beside.abort_all()
         assert await told(gateway, 3) == DRAINED
         writer.close()
 

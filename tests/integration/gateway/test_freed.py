@@ -9,7 +9,6 @@ from tests.integration.gateway.test_connect import database
 from tests.integration.gateway.test_connect_http2 import connected
 from tests.integration.gateway.test_udp_routes import datagrams, listener, route
 from tests.integration.gateway.test_websocket import CLOSE, MASK, calling, echoing, websocket
-from tests.integration.gateway.test_websocket_http2 import opened
 from tests.parts.changes import running
 from tests.parts.conditions import until
 from tests.parts.datagrams import DatagramService, named
@@ -17,6 +16,7 @@ from tests.parts.http2_caller import calling as calling_http2
 from tests.parts.tcp import carrying, echo, serving, tcp_route
 from tests.parts.tcp import listener as bytes_listener
 from tests.parts.websocket import frame
+from tests.parts.websocket_callers import opened
 
 TIMES: Final = 5
 WITHIN_S: Final = 5.0

@@ -44,7 +44,7 @@ ANSWERS: Final = frozenset({"redirect", "redirect_https", "respond", "cors_prefl
 ELSEWHERE: Final = {
     "bad_client_hello": "test_tls_routes::test_a_hello_that_is_none_or_does_not_come_ends_the_connection",
     "certificate_void": "test_mtls::test_a_revoked_certificate_is_refused_at_the_next_request_and_the_next_handshake",
-    "not_implemented": "test_websocket_http2::test_a_handshake_by_http2_is_judged_as_any_other",
+    "not_implemented": "test_websocket_streams::test_a_handshake_on_a_stream_is_judged_as_any_other",
     "route_changed": "test_tcp_routes::test_a_newer_revision_ends_what_it_does_not_allow_and_nothing_else",
     "too_many_connections": "test_tcp_routes::test_a_route_bounds_its_connections",
     "too_many_sessions": "test_udp_routes::test_the_route_bounds_its_sessions_and_refusals_name_it",

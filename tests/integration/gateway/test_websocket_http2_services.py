@@ -9,13 +9,13 @@ import pytest
 
 from gateway.exchange import EDGE
 from tests.integration.gateway.test_websocket import CLOSE, MASK, TEXT, Frames, calling, echoing, raw, websocket
-from tests.integration.gateway.test_websocket_http2 import opened
 from tests.parts.changes import document, edge_route, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
 from tests.parts.http2_caller import calling as calling_http2
 from tests.parts.http2_service import Http2Service
 from tests.parts.websocket import frame, read_frame
+from tests.parts.websocket_callers import opened
 
 BY_HTTP2 = document("TrafficPolicy", "p", {"targets": [{"service": "chat"}], "connection": {"http": "http2"}})
 PLAIN = document("Route", "r", edge_route(to("chat")))

@@ -22,12 +22,12 @@ from tests.integration.gateway.test_websocket import (
     raw,
     websocket,
 )
-from tests.integration.gateway.test_websocket_http2 import opened
 from tests.parts.changes import document, edge_route, gone, running, to
 from tests.parts.compiled import compiled_gateway
 from tests.parts.conditions import until
 from tests.parts.http2_caller import calling
 from tests.parts.websocket import frame, read_frame
+from tests.parts.websocket_callers import opened
 from tests.parts.wire import Caller, ScriptedUpstream
 
 POLICY_VIOLATION = (1008).to_bytes(2, "big")
