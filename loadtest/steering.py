@@ -11,7 +11,6 @@ import os
 import socket
 import struct
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -39,15 +38,17 @@ def steer(pids: Iterable[int], port: int) -> None:
 def _listening(pid: int, port: int) -> Iterable[socket.socket]:
     """Copies of those of a process, for whoever takes them to close."""
     for entry in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):
+        try:
             if not str(entry.readlink()).startswith("socket:"):
                 continue
-            found = socket.socket(fileno=_copied(pid, int(entry.name)))
-            is_wanted = found.family == socket.AF_INET and found.getsockname()[1] == port
-            if is_wanted and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                yield found
-            else:
-                found.close()
+        except FileNotFoundError:  # it has closed it
+            continue
+        found = socket.socket(fileno=_copied(pid, int(entry.name)))
+        is_wanted = found.family == socket.AF_INET and found.getsockname()[1] == port
+        if is_wanted and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            yield found
+        else:
+            found.close()
 
 
 def _copied(pid: int, descriptor: int) -> int:
@@ -58,5 +59,5 @@ def _copied(pid: int, descriptor: int) -> int:
     finally:
         os.close(process)
     if copy < 0:
-        raise OSError(ctypes.get_errno(), f"cannot look into process {pid}")
+        raise OSError(ctypes.get_errno(), f"may not take copies of sockets of process {pid}")
     return copy
