@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from meshway import log_lines
 from meshway.otlp.log_records import CONTENT_TYPE, SEVERITIES
 from registry.logs.logs import LogPage
 from registry.machine.schemas import A_PROBLEM, PAGE, STREAM
 from registry.manners.openapi import Operation, Parameter
 
+_SECONDS: Final = {"type": "number", "minimum": 0}
+_OF_LINES: Final = (
+    Parameter(name="service", about="`books`, or with its namespace `default/books`."),
+    Parameter(name="namespace", about="Of services."),
+    Parameter(name="instance", about="Its id."),
+    Parameter(name="severity", about="This or worse.", schema={"type": "string", "enum": list(SEVERITIES)}),
+    Parameter(name="text", about="Words."),
+    Parameter(name="trace_id", about="Of the call in which they were written."),
+)
+_OF_BOOKS: Final = [
+    {"key": "service.name", "value": {"stringValue": "books"}},
+    {"key": "service.namespace", "value": {"stringValue": "default"}},
+]
+_LINE: Final = {
+    "timeUnixNano": "1764180000000000000",
+    "severityText": "INFO",
+    "body": {"stringValue": "listening"},
+}
+
 
 def log_operations() -> list[Operation]:
-    seconds = {"type": "number", "minimum": 0}
-    of_lines = (
-        Parameter(name="service", about="`books`, or with its namespace `default/books`."),
-        Parameter(name="namespace", about="Of services."),
-        Parameter(name="instance", about="Its id."),
-        Parameter(name="severity", about="This or worse.", schema={"type": "string", "enum": list(SEVERITIES)}),
-        Parameter(name="text", about="Words."),
-        Parameter(name="trace_id", about="Of the call in which they were written."),
-    )
     return [
         Operation(
             method="POST",
@@ -36,25 +48,7 @@ def log_operations() -> list[Operation]:
             answers={200: {"type": "object"}, 429: A_PROBLEM, 503: A_PROBLEM},
             example_body={
                 "resourceLogs": [
-                    {
-                        "resource": {
-                            "attributes": [
-                                {"key": "service.name", "value": {"stringValue": "books"}},
-                                {"key": "service.namespace", "value": {"stringValue": "default"}},
-                            ]
-                        },
-                        "scopeLogs": [
-                            {
-                                "logRecords": [
-                                    {
-                                        "timeUnixNano": "1764180000000000000",
-                                        "severityText": "INFO",
-                                        "body": {"stringValue": "listening"},
-                                    }
-                                ]
-                            }
-                        ],
-                    }
+                    {"resource": {"attributes": _OF_BOOKS}, "scopeLogs": [{"logRecords": [_LINE]}]},
                 ]
             },
         ),
@@ -69,9 +63,9 @@ def log_operations() -> list[Operation]:
             detail="`text` looks for words: all must be there; `pay*` by their beginning, quotes as they stand, `-` "
             "before one leaves out.",
             parameters=(
-                *of_lines,
-                Parameter(name="at", about="Before this moment, seconds since 1970; now unless told.", schema=seconds),
-                Parameter(name="window_s", about="So long before it; all that is kept unless told.", schema=seconds),
+                *_OF_LINES,
+                Parameter(name="at", about="Before this moment, seconds since 1970; now unless told.", schema=_SECONDS),
+                Parameter(name="window_s", about="So long before it; all that is kept unless told.", schema=_SECONDS),
                 *PAGE,
             ),
             answers={200: LogPage, 503: A_PROBLEM},
@@ -85,7 +79,7 @@ def log_operations() -> list[Operation]:
             right="logs:read",
             by_rows=True,
             about="Lines of services' logs as they come, as server-sent events `lines`.",
-            parameters=of_lines,
+            parameters=_OF_LINES,
             answers={200: STREAM, 503: A_PROBLEM},
             produces="text/event-stream",
         ),

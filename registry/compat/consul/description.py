@@ -41,14 +41,11 @@ _DEFINITION: Final = {
 
 
 def consul_operations() -> list[Operation]:
-    return [*_agent_services(), *_agent_checks(), *_catalog(), *_health(), *_about()]
+    return [*_agent_services(), *_agent_health(), *_agent_checks(), *_catalog(), *_health(), *_about()]
 
 
 def _agent_services() -> list[Operation]:
     service = "/v1/agent/service"
-    health = dict.fromkeys((200, 429, 503), ConsulAgentHealth) | {404: _TEXT}
-    healths = dict.fromkeys((200, 429, 503), _list(ConsulAgentHealth)) | {404: _TEXT}
-    as_text = Parameter(name="format", about="text: the status alone.", schema={"enum": ["text"]})
     return [
         _put(
             f"{service}/register",
@@ -104,6 +101,14 @@ def _agent_services() -> list[Operation]:
             {200: _map(ConsulAgentService)},
             (*_PLACE, _FILTER),
         ),
+    ]
+
+
+def _agent_health() -> list[Operation]:
+    health = dict.fromkeys((200, 429, 503), ConsulAgentHealth) | {404: _TEXT}
+    healths = dict.fromkeys((200, 429, 503), _list(ConsulAgentHealth)) | {404: _TEXT}
+    as_text = Parameter(name="format", about="text: the status alone.", schema={"enum": ["text"]})
+    return [
         _get(
             "/v1/agent/health/service/id/{id}",
             "ServiceHealth",
