@@ -1,6 +1,7 @@
 import pytest
+import re2
 
-from gateway.routing.path import PathError
+from gateway.routing.path import PathError, canonical
 from gateway.routing.path_change import compile_path_change
 from meshway.model.match import PathMatch
 from meshway.model.route import PathRewrite
@@ -85,6 +86,16 @@ def test_a_substitution_stands_wherever_the_expression_fits() -> None:
     assert changed(PathRewrite(regex="one", substitution="two"), b"/xxx/one/yyy/one/zzz") == b"/xxx/two/yyy/two/zzz?q=a"
     assert changed(PathRewrite(regex="[0-9]+", substitution=r"<\0>"), b"/a/12/3") == b"/a/<12>/<3>?q=a"
     assert changed(PathRewrite(regex="(a)|(b)", substitution=r"\1x\2"), b"/b") == b"/xb?q=a"
+
+
+@pytest.mark.parametrize("pattern", ["^/books/", "^/books", "/books/", "a", "aa", "^a", "/b", "%20", "^/-_~"])
+@pytest.mark.parametrize("substitution", ["/v2/", r"\0x", r"<\0\0>", ""])
+def test_an_expression_that_stands_for_itself_is_exchanged_as_re2_would(pattern: str, substitution: str) -> None:
+    for path in (b"/books/1", b"/books", b"/x/books/books/1", b"/aaa/a", b"/b%20a", b"/-_~/"):
+        told = re2.sub(pattern.encode(), substitution.replace(r"\0", r"\g<0>").encode(), path)
+        if told.startswith(b"/"):
+            expected = canonical(told)[0] + b"?q=a"
+            assert changed(PathRewrite(regex=pattern, substitution=substitution), path) == expected
 
 
 def test_a_substitution_that_leaves_no_path_is_an_error() -> None:
