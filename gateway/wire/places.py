@@ -11,6 +11,7 @@ from gateway.exchange import Reply
 
 # Of the descriptors a process may have: the rest are files, channels and connections to services.
 OF_DESCRIPTORS: Final = 0.8
+LOOK_EVERY: Final = 16  # connections: to ask which descriptor one has costs a system call
 
 CONNECTIONS: Final = "connections"
 DESCRIPTORS: Final = "descriptors"
@@ -27,10 +28,11 @@ _DETAILS: Final = {
 class Places:
     """Of one worker. most: connections; most_descriptors: open files, connections among them. taken: connections now.
 
-    is_short_of_memory: set by who watches it. refused: how often there was none, by why; it only grows.
+    is_short_of_memory: set by who watches it. refused: how often there was none, by why; it only grows. unseen: of how
+    many connections in a row the descriptor was not looked at.
     """
 
-    __slots__ = ("is_short_of_memory", "most", "most_descriptors", "refused", "taken")
+    __slots__ = ("is_short_of_memory", "most", "most_descriptors", "refused", "taken", "unseen")
 
     def __init__(self, most: int = 20_000, most_descriptors: int | None = None) -> None:
         self.most = most
@@ -38,12 +40,21 @@ class Places:
         self.taken = 0
         self.is_short_of_memory = False
         self.refused: Counter[str] = Counter()
+        self.unseen = LOOK_EVERY
+
+    def wants_descriptor(self) -> bool:
+        """Of the connection that is about to be counted: of one in some, and of each as long as there are too few."""
+        self.unseen += 1
+        return self.unseen > LOOK_EVERY
 
     def lacking(self, descriptor: int) -> str:
         """What there is too little of for the connection that has just been counted in `taken`; "": it is welcome.
 
-        descriptor: the connection's. A new one is the lowest that is free, so as many are open at least.
+        descriptor: the connection's, -1: not looked at. A new one is the lowest that is free, so as many are open at
+        least.
         """
+        if descriptor >= 0:
+            self.unseen = LOOK_EVERY if descriptor >= self.most_descriptors else 0
         if self.is_short_of_memory:
             return MEMORY
         if descriptor >= self.most_descriptors:

@@ -81,8 +81,8 @@ class ServerProtocol(AnsweringSide):
         except CertificateFault as fault:
             _log.info("%s: %s: %s", listener.name, self._peer, fault)
             self.kill()
-        sock = transport.get_extra_info("socket")
-        descriptor = sock.fileno() if sock is not None else 0
+        sock = transport.get_extra_info("socket") if listener.places.wants_descriptor() else None
+        descriptor = sock.fileno() if sock is not None else -1
         lacking = listener.enter(self, self._peer, descriptor, is_limited=not self._forwarding.is_trusted)
         if lacking == ADDRESS:
             self.reset()

@@ -8,7 +8,7 @@ from gateway.plan import RoutePlan
 from gateway.upstream.cluster import Cluster
 from gateway.wire.connection_limits import ConnectionLimits
 from gateway.wire.http1.server import ServerProtocol
-from gateway.wire.places import Places
+from gateway.wire.places import LOOK_EVERY, Places
 from tests.parts.conditions import until
 from tests.parts.one_route import plan
 from tests.parts.wire import Caller, ScriptedUpstream, answering, read_head, wire
@@ -314,7 +314,7 @@ async def test_a_worker_that_lacks_something_takes_no_new_connection(
         caller = await gateway.open()
         caller.send(GET)
         assert (await caller.answer())[0] == 200
-        places.most_descriptors, places.is_short_of_memory = most_descriptors, is_short
+        places.most_descriptors, places.is_short_of_memory, places.unseen = most_descriptors, is_short, LOOK_EVERY
         answer = await (await gateway.open()).rest()
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert f'"lacking":"{lacking}"'.encode() in answer
