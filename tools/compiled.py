@@ -96,6 +96,7 @@ MODULES = (
     "gateway/wire/http2/client.py",
     "gateway/wire/http2/codec.py",
     "gateway/wire/http2/frame_guard.py",
+    "gateway/wire/http2/questions.py",
     "gateway/wire/http2/server.py",
     "gateway/wire/http2/server_codec.py",
     "gateway/wire/http2/upstream.py",

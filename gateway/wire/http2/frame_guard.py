@@ -14,9 +14,12 @@ _DATA: Final = 0x00
 _HEADERS: Final = 0x01
 _PRIORITY: Final = 0x02
 _RST_STREAM: Final = 0x03
+_SETTINGS: Final = 0x04
+_PING: Final = 0x06
 _WINDOW_UPDATE: Final = 0x08
 _CONTINUATION: Final = 0x09
 _END_STREAM: Final = 0x01
+_ACK: Final = 0x01
 _END_HEADERS: Final = 0x04
 _HEAD: Final = 9  # bytes
 WINDOW_UPDATE_SIZE: Final = 13  # bytes of a whole one
@@ -42,7 +45,8 @@ class Latest:
             self._before, self._newest = newest, set()
 
     def has(self, number: int) -> bool:
-        return number in self._newest or number in self._before
+        made: object = number  # of machine code, which would make one for each look
+        return made in self._newest or made in self._before
 
     def __len__(self) -> int:
         return len(self._newest) + len(self._before)
@@ -51,9 +55,9 @@ class Latest:
 class FrameGuard:
     """Of one connection; `fault` is asked for each piece that was received, in order. is_in_head: a block of fields was
     begun, by HEADERS, and its last byte has not come. wide: frames of this piece that open a window far: stream, by how
-    much, and where they begin."""
+    much, and where they begin. asked: how many of this piece the connection itself has to answer."""
 
-    __slots__ = ("_ended", "_ends_head", "_highest", "_part", "_skipped", "_to_skip", "is_in_head", "wide")
+    __slots__ = ("_ended", "_ends_head", "_highest", "_part", "_skipped", "_to_skip", "asked", "is_in_head", "wide")
 
     def __init__(self) -> None:
         self._to_skip = _PREFACE  # bytes of which nothing is looked at
@@ -61,12 +65,14 @@ class FrameGuard:
         self._highest = 0
         self._ended = Latest()  # by the caller: by END_STREAM or RST_STREAM
         self.is_in_head = self._ends_head = False
+        self.asked = 0
         self.wide: list[tuple[int, int, int]] = []
         self._skipped = Latest()  # numbers he passed over, which are closed by that
 
     def fault(self, data: bytes) -> int:
         """The error that these bytes are, 0: none."""
         at, size, before = 0, len(data), 0
+        self.asked = 0
         if self.wide:
             self.wide = []
         if self._part:
@@ -101,6 +107,8 @@ class FrameGuard:
                 number, step = _number(data, at + 5), _number(data, at + _HEAD)
                 if step >= _MUCH and 0 < number <= self._highest and not self.is_in_head:
                     self.wide.append((number, step, at - before))
+            elif kind in (_SETTINGS, _PING) and not flags & _ACK:
+                self.asked += 1
             at += _HEAD
             self._to_skip = length
 

@@ -13,6 +13,7 @@ from gateway.wire.connection_limits import StreamLimits
 from gateway.wire.entrance import Entrance
 from gateway.wire.http2.codec import FLOW_CONTROL_ERROR, H2Fault
 from gateway.wire.http2.frame_guard import MOST_WINDOW, WINDOW_UPDATE_SIZE, FrameGuard
+from gateway.wire.http2.questions import Questions
 from gateway.wire.http2.server_codec import ServerCodec
 from gateway.wire.interfaces import Address
 from gateway.wire.listener_context import ListenerContext
@@ -28,7 +29,7 @@ MOST_HELD: Final = 64 * 1024  # bytes of all answers of a connection that wait f
 class Http2Connection(MultiplexedConnection):
     """As its listener's context makes it (`Multiplexing`)."""
 
-    __slots__ = ("_codec", "_guard", "_slow_head", "_transport", "_unsent")
+    __slots__ = ("_codec", "_guard", "_questions", "_slow_head", "_transport", "_unsent")
 
     VERSION: ClassVar[int] = 2
 
@@ -45,6 +46,7 @@ class Http2Connection(MultiplexedConnection):
         super().__init__(listener, codec, peer, forwarding, entrance, limits)
         self._transport = transport
         self._guard = FrameGuard()
+        self._questions = Questions(listener.now())
         self._slow_head: SlowHead | None = None
         self._unsent = 0
 
@@ -96,6 +98,10 @@ class Http2Connection(MultiplexedConnection):
             return
         if error := self._guard.fault(data):
             self._codec.leave(error)
+            self._end_by_fault()
+            return
+        if (asked := self._guard.asked) and not self._questions.may_ask(asked, self.listener.now()):
+            self._codec.refuse()
             self._end_by_fault()
             return
         overflows: list[int] = []
@@ -186,6 +192,7 @@ class Http2Connection(MultiplexedConnection):
         while not self._is_write_paused:
             data = codec.take(AT_ONCE)
             if data:
+                self._questions.sent(len(data))
                 transport.write(data)
                 if transport.is_closing():  # the write failed, which is told later
                     return

@@ -4,9 +4,11 @@ import asyncio
 from functools import partial
 
 import hpack
+import pytest
 
 from gateway.wire.connection_limits import ConnectionLimits, StreamLimits
 from gateway.wire.http2.codec import ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, REFUSED_STREAM
+from gateway.wire.http2.questions import SAVED
 from gateway.wire.http2.server import Http2Connection
 from meshway.tasks import spawn
 from tests.parts.conditions import until
@@ -14,6 +16,8 @@ from tests.parts.http2_caller import Http2Caller, calling, head
 from tests.parts.wire import ScriptedUpstream, Wire, answering, read_head, wire
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Kind: plain\r\nConnection: keep-alive\r\n\r\nhello"
+PING = b"\0\0\x08\x06\0" + bytes(12)
+NO_SETTINGS = b"\0\0\0\x04\0" + bytes(4)
 
 
 async def test_a_get_reaches_the_service_as_http_1_and_its_answer_the_caller_as_http_2() -> None:
@@ -342,6 +346,23 @@ async def test_requests_that_are_taken_back_at_once_end_the_connection() -> None
             assert len(gateway.finished) < 1_000
             waiting = honest.get(b"/")
             assert honest.answers[waiting].reset is None
+        await until(lambda: not gateway.context.connections, what="connections that end")
+
+
+@pytest.mark.parametrize("question", [PING, NO_SETTINGS])
+async def test_who_asks_the_connection_on_and_on_is_ended_though_he_takes_the_answers(question: bytes) -> None:
+    async with ScriptedUpstream(answering(OK)).running() as service, wire(service.port) as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        async with asyncio.timeout(20), calling(gateway.port) as honest:
+            writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + NO_SETTINGS)
+            said, asked = await reader.read(1 << 16), 0
+            while ENHANCE_YOUR_CALM.to_bytes(4, "big") != said[-4:]:
+                writer.write(question * 50)
+                said, asked = await reader.read(1 << 16), asked + 50
+            assert SAVED <= asked + 50 < 10 * SAVED
+            assert await reader.read() == b""
+            assert (await honest.answer(honest.get(b"/"))).status == 200
+        writer.close()
         await until(lambda: not gateway.context.connections, what="connections that end")
 
 
