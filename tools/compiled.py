@@ -50,6 +50,7 @@ MODULES = (
     "gateway/filters/headers.py",
     "gateway/filters/limit.py",
     "gateway/filters/rate_limit.py",
+    "gateway/grpc/status.py",
     "gateway/limits/key.py",
     "gateway/limits/token_bucket.py",
     "gateway/relay/attempt.py",

@@ -22,8 +22,8 @@ CODES: Final = (
     "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
     "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
 )  # fmt: skip
-# By code, in order.
-_HTTP: Final = (200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401)
+# By code, in order. Of a length that is not said: machine code makes one of a known length anew for each look.
+_HTTP: Final[tuple[int, ...]] = (200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401)
 _UNKNOWN_CODE: Final = 500
 _OF_HTTP: Final = {
     400: INTERNAL,

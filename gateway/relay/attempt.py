@@ -15,13 +15,13 @@ from gateway.relay.websocket_tunnel import WebSocketTunnel
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Connecting
-from gateway.wire.interfaces import Upstream
 from gateway.wire.proxy_protocol import proxy_head
 from gateway.wire.websocket.handshake import answer_fault
 from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
     from gateway.relay.call import Call
+    from gateway.wire.interfaces import AnyUpstream
 
 WRITE_STALL_S: Final = 30.0  # without a byte taken by the upstream
 # Of a side by TLS that cannot be told that the other one has ended: so long it may be silent with an answer under way.
@@ -55,7 +55,7 @@ class Attempt:
         self._is_tunnel = self._is_untold = False
         self._stalled_at = -1  # bytes unsent when the upstream stopped taking, -1 = it takes
         self.is_over = False
-        self.upstream: Upstream | None = None
+        self.upstream: AnyUpstream | None = None
 
     def start(self, now: float, fresh: bool) -> None:
         """fresh: only a new connection will do."""
@@ -83,7 +83,7 @@ class Attempt:
 
     # The connection comes about.
 
-    def on_connected(self, upstream: Upstream) -> None:
+    def on_connected(self, upstream: "AnyUpstream") -> None:
         self._connecting = None
         self._send(upstream, self._pool.now())
 
@@ -91,7 +91,7 @@ class Attempt:
         self._connecting = None
         self._fail("connect_failure", detail, self._pool.now())
 
-    def _send(self, upstream: Upstream, now: float) -> None:
+    def _send(self, upstream: "AnyUpstream", now: float) -> None:
         self.upstream = upstream
         call = self._call
         exchange = call.exchange

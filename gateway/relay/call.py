@@ -104,8 +104,7 @@ class Call(RequestBody):
             if head.body > plan.max_body or exchange.bytes_in > plan.max_body:
                 self.answer(too_large(plan))
                 return
-            kind = CopiedBody if plan.mirrors else Replay
-            self.body = kind(plan.replay, first)
+            self.body = CopiedBody(plan.replay, first) if plan.mirrors else Replay(plan.replay, first)
         deadline = exchange.started + plan.deadline_s
         if exchange.listener == MESH and b"meshway-deadline" in head.named:
             deadline = min(deadline, exchange.started + left_s(head.named[b"meshway-deadline"]))

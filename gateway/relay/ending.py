@@ -10,7 +10,7 @@ from meshway.http1.message import ResponseHead
 if TYPE_CHECKING:
     from gateway.relay.further_attempts import FurtherAttempts
     from gateway.relay.relay import Relay
-    from gateway.wire.interfaces import Downstream, TimerOwner, Upstream
+    from gateway.wire.interfaces import AnyDownstream, AnyUpstream, TimerOwner
 
 # Of a call to its cluster. Where nothing guards it, it stays outside: nothing to give back.
 OUTSIDE: Final = 0
@@ -26,7 +26,7 @@ class Source(Protocol):
     behind it."""
 
     @property
-    def upstream(self) -> "Upstream | None": ...
+    def upstream(self) -> "AnyUpstream | None": ...
 
     is_over: bool
 
@@ -59,7 +59,7 @@ class Ending:
 
     relay: "Relay"
     exchange: Exchange
-    downstream: "Downstream"
+    downstream: "AnyDownstream"
     is_over: bool
     attempt: Source | None
     _cluster_state: int

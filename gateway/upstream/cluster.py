@@ -255,7 +255,7 @@ class Cluster(Guarded):
         if cell is None:
             name = CODES[code] if code < len(CODES) else str(code)
             cell = self._codes[code] = counters.counter("meshway_grpc_answers_total", service=self.name, code=name)
-        counters.add(cell)
+        counters.cells[cell] += 1.0  # as `add`, of which machine code has none
 
     # What time and other processes bring.
 

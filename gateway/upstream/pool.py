@@ -15,6 +15,7 @@ from gateway.wire.interfaces import Timer, Upstream
 if TYPE_CHECKING:
     from gateway.relay.deadline import TimerWheel
     from gateway.upstream.endpoint import Endpoint
+    from gateway.wire.interfaces import AnyUpstream
 
 # Begins to connect and returns how to give it up; then exactly one of the two is called, unless it was given up. Told
 # are how it is opened and what is said on it before anything else.
@@ -135,7 +136,7 @@ class Pool:
         connecting.start(timeout_s)
         return connecting
 
-    def give(self, upstream: Upstream, idle_timeout_s: float, max_requests: int, now: float) -> None:
+    def give(self, upstream: "AnyUpstream", idle_timeout_s: float, max_requests: int, now: float) -> None:
         """Takes a connection back after an exchange and keeps it, if it can be used again.
 
         max_requests: requests after which a connection is closed, 0 = any number.

@@ -15,6 +15,7 @@ from gateway.wire.interfaces import SharedUpstream, Timer
 if TYPE_CHECKING:
     from gateway.relay.deadline import TimerWheel
     from gateway.upstream.endpoint import Endpoint
+    from gateway.wire.interfaces import AnySharedUpstream
 
 MOST_STREAMS: Final = 100  # on one connection, where no policy says otherwise
 # As a `Connector` (pool.py).
@@ -50,7 +51,7 @@ class SharedConnection:
     def __init__(self, pool: "SharedPool", endpoint: "Endpoint", opening: OpeningSettings) -> None:
         self._pool, self._endpoint = pool, endpoint
         self.opening = opening
-        self.upstream: SharedUpstream | None = None
+        self.upstream: AnySharedUpstream | None = None
         self.waiting: dict[Joining, None] = {}
         self._timer = Timer()
         self._abandon: Callable[[], None] | None = None
@@ -158,7 +159,7 @@ class SharedPool:
 
     def open_one(
         self, endpoint: "Endpoint", opening: OpeningSettings, max_requests: int, max_streams: int, now: float
-    ) -> SharedUpstream | None:
+    ) -> "AnySharedUpstream | None":
         """As `join`, where the first connection is open, as it is wanted, and has room, as mostly; None: `join` knows
         more."""
         for shared in endpoint.shared:
@@ -168,7 +169,7 @@ class SharedPool:
                 return shared.upstream
         return None
 
-    def rest(self, upstream: SharedUpstream, idle_timeout_s: float) -> None:
+    def rest(self, upstream: "AnySharedUpstream", idle_timeout_s: float) -> None:
         """After a request: where it was the last one, the connection is kept for so long."""
         if not upstream.running:
             self.wheel.set(upstream.timer, upstream, min(self.now() + idle_timeout_s, upstream.closes_at))

@@ -153,7 +153,8 @@ class Gateway:
         self._context = ListenerContext(EDGE, relay, b"meshway-micro")
         self._service: H2ClientProtocol | None = None
         self._clients = []
-        for _ in range(0 if kind.is_multiplexed else AT_ONCE):
+        self._idle = place.idle
+        for _ in range(0 if kind.is_multiplexed else 2 * AT_ONCE):  # all but one call of the first turn come later
             client = ClientProtocol(place, HeadLimits(), lines)
             connected(client)
             place.idle.append(client)
@@ -182,7 +183,8 @@ class Gateway:
             if self._service is not None:
                 self._service.data_received(told)
             for client in self._clients:
-                client.data_received(ANSWER)
+                if client not in self._idle:
+                    client.data_received(ANSWER)
             await asyncio.sleep(0)
             if not number % 100:
                 self._finisher.flush()

@@ -17,7 +17,7 @@ from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import OutsideHosts
 from gateway.wire.half_close import close_half
 from gateway.wire.heads import request_head
-from gateway.wire.interfaces import MAX_INTERIM, Timer, UpstreamEvents
+from gateway.wire.interfaces import MAX_INTERIM, Timer
 from gateway.wire.opening import Opener
 from gateway.wire.upstream_tls import UpstreamContexts
 from meshway.http1.field_lines import FieldLines, response_lines
@@ -27,6 +27,7 @@ from meshway.http1.message import CHUNKED, UNTIL_CLOSE, ResponseHead
 
 if TYPE_CHECKING:
     from gateway.upstream.pool import Connector
+    from gateway.wire.interfaces import AnyUpstreamEvents
 
 HIGH_WATER: Final = 64 * 1024
 LOW_WATER: Final = 16 * 1024
@@ -72,7 +73,7 @@ class ClientProtocol(asyncio.Protocol):
         self._reader = ResponseReader(limits, lines=lines)
         self._buffer: bytes | bytearray = b""
         self._chunks: ChunkedReader | None = None
-        self._events: UpstreamEvents | None = None
+        self._events: AnyUpstreamEvents | None = None
         self._interims = 0
         self._is_chunked = False
         self._is_paused = False
@@ -163,7 +164,7 @@ class ClientProtocol(asyncio.Protocol):
     # The request.
 
     def send_request(
-        self, exchange: Exchange, events: UpstreamEvents, left_ms: int, first: bytes, ended: bool, trailers: bytes
+        self, exchange: Exchange, events: "AnyUpstreamEvents", left_ms: int, first: bytes, ended: bool, trailers: bytes
     ) -> None:
         head = exchange.head
         self.requests += 1

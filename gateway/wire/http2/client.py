@@ -12,7 +12,7 @@ from gateway.upstream.cluster_settings import OpeningSettings
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import OutsideHosts
 from gateway.wire.http2.codec import CONNECTION_WINDOW, REFUSED_STREAM, ClientCodec, H2Fault
-from gateway.wire.interfaces import AnswerEvents, Timer
+from gateway.wire.interfaces import Timer
 from gateway.wire.multiplexed.messages import NO_ERROR, Allowing, Body, Ended, Event, Fields, Head, Interim, Trailers
 from gateway.wire.opening import Opener
 from gateway.wire.proxy_protocol import proxy_head
@@ -20,6 +20,7 @@ from gateway.wire.upstream_tls import UpstreamContexts
 
 if TYPE_CHECKING:
     from gateway.upstream.shared_pool import SharedConnector
+    from gateway.wire.interfaces import AnyAnswerEvents
     from gateway.wire.multiplexed.answer_reader import AnswerReader
 
 ALPN: Final = ("h2",)
@@ -39,8 +40,8 @@ class H2ClientProtocol(asyncio.Protocol):
         self.requests = self.heard = 0
         self.most_streams = MOST_STREAMS
         self._loop, self._codec = loop, codec
-        self._streams: dict[int, AnswerEvents] = {}
-        self._writing: dict[int, AnswerEvents] = {}  # those with something that waits to be written
+        self._streams: dict[int, AnyAnswerEvents] = {}
+        self._writing: dict[int, AnyAnswerEvents] = {}  # those with something that waits to be written
         self._lingering: set[int] = set()  # finished by us, and not taken or answered yet
         self._is_flush_due = self._is_write_paused = False
         self._is_retired = self._is_over = False
@@ -55,7 +56,7 @@ class H2ClientProtocol(asyncio.Protocol):
     def can_begin(self) -> bool:
         return not self._is_retired and not self._is_over and self._codec.can_begin
 
-    def begin(self, fields: Fields, body: bytes, events: AnswerEvents, *, ended: bool = True) -> int:
+    def begin(self, fields: Fields, body: bytes, events: "AnyAnswerEvents", *, ended: bool = True) -> int:
         self.requests += 1
         self.timer.due = NEVER
         try:
@@ -162,10 +163,8 @@ class H2ClientProtocol(asyncio.Protocol):
     def _take(self, event: Event) -> None:
         if isinstance(event, Head):
             heard = self._streams.get(event.stream)
-            if heard is not None:
-                self._forget(event.stream, heard, event.ended)
-                heard.on_fields(event.fields, event.ended, event.first, event.trailers)
-            if event.first and (heard is None or heard.takes):
+            wants_more = heard is None or self._tell_head(heard, event)
+            if event.first and wants_more:
                 self._codec.consumed(event.stream, len(event.first))
         elif isinstance(event, Ended):
             self._lingering.discard(event.stream)
@@ -199,7 +198,13 @@ class H2ClientProtocol(asyncio.Protocol):
             self._is_settled, self._connects = True, self._connects or event.connects
             self._answer_asking()
 
-    def _forget(self, stream: int, heard: AnswerEvents, ended: bool) -> None:
+    def _tell_head(self, heard: "AnyAnswerEvents", event: Head) -> bool:
+        """Whether as much more of its body may come as came with it."""
+        self._forget(event.stream, heard, event.ended)
+        heard.on_fields(event.fields, event.ended, event.first, event.trailers)
+        return heard.takes
+
+    def _forget(self, stream: int, heard: "AnyAnswerEvents", ended: bool) -> None:
         """Before the event is passed on: whoever hears the end sees how many are left."""
         if ended and not heard.is_tunnel:
             del self._streams[stream]

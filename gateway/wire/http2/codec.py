@@ -122,8 +122,10 @@ class H2Codec:
 
     def queued(self, stream: int) -> int:
         """Bytes of a body that wait in here."""
+        connection = self._connection
         try:
-            return self._connection.queued_body_size(stream)
+            # Mostly nothing does, which costs a third of a look at the one.
+            return connection.queued_body_size(stream) if connection.queued_body_size() else 0
         except ngh2.NGH2Error:
             return 0
 

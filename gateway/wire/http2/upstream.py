@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from gateway.exchange import NEVER, Exchange
-from gateway.wire.interfaces import MAX_INTERIM, SharedUpstream, Upstream, UpstreamEvents
+from gateway.wire.interfaces import MAX_INTERIM, Upstream
 from gateway.wire.multiplexed.answer_reader import AnswerReader
 from gateway.wire.multiplexed.asking import FieldBlocks, request_fields
 from gateway.wire.multiplexed.fields import connect_fields, switching_text, trailer_fields, with_attempts
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gateway.upstream.endpoint import Endpoint
     from gateway.upstream.pool import Connector
     from gateway.upstream.shared_pool import SharedPool
+    from gateway.wire.interfaces import AnySharedUpstream, AnyUpstreamEvents
     from meshway.http1.field_lines import FieldLines
 
 HIGH_WATER: Final = 64 * 1024  # bytes of a request that wait for the service, at which its caller is asked for no more
@@ -37,7 +38,9 @@ class StreamUpstream:
         "endpoint", "requests", "shelf", "takes", "timer",
     )  # fmt: skip
 
-    def __init__(self, endpoint: "Endpoint", shared: SharedUpstream, pool: "StreamPool", idle_timeout_s: float) -> None:
+    def __init__(
+        self, endpoint: "Endpoint", shared: "AnySharedUpstream", pool: "StreamPool", idle_timeout_s: float
+    ) -> None:
         self.endpoint = endpoint
         self.timer = pool.wheel.lend()
         self.requests = 0
@@ -49,7 +52,7 @@ class StreamUpstream:
         if reader is None:
             reader = shared.answers = pool.reader()
         self._reader = reader
-        self._events: UpstreamEvents | None = None
+        self._events: AnyUpstreamEvents | None = None
         self._number = self._heard = 0
         self._method = b""
         self._unread = self._interims = 0
@@ -72,7 +75,7 @@ class StreamUpstream:
         return self._shared.unsent(self._number)
 
     def send_request(
-        self, exchange: Exchange, events: UpstreamEvents, left_ms: int, first: bytes, ended: bool, trailers: bytes
+        self, exchange: Exchange, events: "AnyUpstreamEvents", left_ms: int, first: bytes, ended: bool, trailers: bytes
     ) -> None:
         self._events, self._method = events, exchange.method
         self._is_open = not ended
@@ -87,7 +90,7 @@ class StreamUpstream:
         if trailers and self._number:
             self._shared.trail(self._number, trailer_fields(trailers))
 
-    def _connect(self, exchange: Exchange, events: UpstreamEvents, left_ms: int, connects: bool) -> None:
+    def _connect(self, exchange: Exchange, events: "AnyUpstreamEvents", left_ms: int, connects: bool) -> None:
         """An upgrade is asked for otherwise here (RFC 8441), of who takes that. connects: the service does."""
         if self._events is not events:
             return  # nobody waits for it any more
@@ -250,7 +253,7 @@ class StreamPool:
     def reader(self) -> AnswerReader:
         return AnswerReader(self._limits, self._lines)
 
-    def rest(self, shared: SharedUpstream, idle_timeout_s: float) -> None:
+    def rest(self, shared: "AnySharedUpstream", idle_timeout_s: float) -> None:
         self._shared.rest(shared, idle_timeout_s)
 
     def beside(
@@ -267,7 +270,7 @@ class StreamPool:
         opening: "OpeningSettings",
         sharing: "SharingSettings",
     ) -> Callable[[], None]:
-        def connected(shared: SharedUpstream) -> None:
+        def connected(shared: "AnySharedUpstream") -> None:
             on_connected(StreamUpstream(endpoint, shared, self, sharing.idle_timeout_s))
 
         joining = self._shared.join(

@@ -7,7 +7,7 @@ reads, so that no check has two opinions. What is answered within one turn of th
 import asyncio
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeAlias
 
 from gateway.exchange import NEVER, Exchange, Reply
 from gateway.relay.call import Call
@@ -26,6 +26,12 @@ from gateway.wire.multiplexed.request_reader import FieldsReader
 from gateway.wire.multiplexed.stream import Stream
 from meshway.http1.head import HeadError
 from meshway.http1.message import RequestHead, bare_head
+
+if TYPE_CHECKING:
+    from gateway.wire.http2.server_codec import ServerCodec
+
+    # As AnyDownstream and the others.
+    AnyCodec: TypeAlias = "ServerCodec | Answering"
 
 LEAVING_S: Final = 1.0  # between the word that we leave and the last request that is taken
 
@@ -89,7 +95,7 @@ class MultiplexedConnection:
     def __init__(
         self,
         listener: ListenerContext,
-        codec: Answering,
+        codec: "AnyCodec",
         peer: str,
         forwarding: Forwarding,
         entrance: Entrance | None,
