@@ -4,7 +4,7 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { userRightsQuery } from '../api/people'
 import { Panel } from '../kit/Panel'
-import { RightsList } from './MyRights'
+import { RightsList } from './RightsList'
 
 /** What somebody may, and by which roles: a user, or a person whom a provider knows. */
 export function RightsOf() {
