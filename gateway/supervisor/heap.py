@@ -12,7 +12,7 @@ from typing import Final
 
 _KEPT: Final = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 20),  # larger blocks are the system's again as soon as they are free
-    "MALLOC_TRIM_THRESHOLD_": str(8 << 20),  # free at the heap's end, and kept
+    "MALLOC_TRIM_THRESHOLD_": str(8 << 20),  # free at the heap's end, and kept, for a minute (worker/overload.py)
 }
 
 
