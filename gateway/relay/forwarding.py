@@ -16,10 +16,6 @@ from meshway.http1.message import RequestHead
 MAX_LOOPS: Final = 5
 _MAX_HOPS: Final = 64
 _VERSIONS: Final = (b"1.0", b"1.1", b"2.0", b"3.0")  # by a head's minor
-_BLOCK: Final = (
-    b"Via: %b%b %b\r\nX-Forwarded-For: %b%b\r\nX-Forwarded-Proto: %b\r\n%bX-Forwarded-Port: %b\r\nX-Real-IP: %b\r\n"
-    b"Forwarded: %bfor=%b%b;proto=%b\r\n"
-)
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
@@ -39,7 +35,7 @@ class Forwarding:
     def __init__(self, peer: str, scheme: bytes, port: int, via_id: bytes, trusted_proxies: Networks = ()) -> None:
         self._peer = peer
         self._scheme = scheme
-        self._port = b"%d" % port
+        self._port = str(port).encode()
         self._via = via_id
         self._trusted = trusted_proxies
         self.ends: tuple[Address | None, Address | None] | None = None
@@ -85,11 +81,16 @@ class Forwarding:
         self, head: RequestHead, client: str, chain: bytes, scheme: bytes, authority: bytes, forwarded: bytes
     ) -> bytes:
         peer = self._peer.encode()
-        node = b'"[%b]"' % peer if b":" in peer else peer
+        node = b'"[%b]"' % peer if ":" in self._peer else peer
         before = head.named.get(b"via")
-        host = b';host="%b"' % authority if authority and b'"' not in authority and b"\\" not in authority else b""
+        is_odd = authority.partition(b'"')[1] or authority.partition(b"\\")[1]  # `in` makes and drops an exception
+        host = b';host="%b"' % authority if authority and not is_odd else b""
         named = b"X-Forwarded-Host: %b\r\n" % authority if authority else b""
-        return _BLOCK % (  # at once, since a connection for one call pays all of it
+        # At once, since a connection for one call pays all of it; written here, and of texts alone, for the compiler.
+        return (
+            b"Via: %b%b %b\r\nX-Forwarded-For: %b%b\r\nX-Forwarded-Proto: %b\r\n%bX-Forwarded-Port: %b\r\n"
+            b"X-Real-IP: %b\r\nForwarded: %bfor=%b%b;proto=%b\r\n"
+        ) % (
             before + b", " if before else b"", _VERSIONS[head.minor], self._via, chain + b", " if chain else b"", peer,
             scheme, named, self._port, client.encode(), forwarded + b", " if forwarded else b"", node, host, scheme,
         )  # fmt: skip
