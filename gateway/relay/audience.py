@@ -10,11 +10,15 @@ from gateway.cache.conditions import is_unchanged
 from gateway.cache.key import Key
 from gateway.cache.rule_cache import MOST_BACKGROUND, Coming, RuleCache
 from gateway.cache.stored import StoredAnswer, not_modified
+from gateway.exchange import Exchange
+from gateway.plan import RoutePlan
 from gateway.relay.arriving import Arriving
 from gateway.relay.call import Call
 from gateway.relay.given import note
 from gateway.relay.reader import Reader
+from gateway.relay.relay import Relay
 from gateway.relay.sharing import credit, may_share
+from gateway.wire.interfaces import Address
 from meshway.http1.message import ResponseHead
 
 
@@ -26,7 +30,7 @@ class Audience(Coming):
     """
 
     __slots__ = (
-        "_block", "_body", "_call", "_head", "_is_background", "_is_over", "_is_whole", "_leader", "_origin",
+        "_block", "_body", "_call", "_ends", "_head", "_is_background", "_is_over", "_is_whole", "_leader", "_origin",
         "_readers", "_size", "_trailers", "cache", "keeps", "stale",
     )  # fmt: skip
 
@@ -40,6 +44,7 @@ class Audience(Coming):
         self.keeps = True
         self._readers: list[Reader] = []
         self._leader: Reader | None = None
+        self._ends: tuple[Address | None, Address | None] = (None, None)  # of the leader's connection
         self._body = Arriving()
         self._size = 0  # bytes that are counted as coming
         self._head: ResponseHead | None = None
@@ -48,8 +53,25 @@ class Audience(Coming):
         self._trailers = b""
 
     @abstractmethod
+    def ask(self, relay: Relay, exchange: Exchange, plan: RoutePlan) -> None:
+        """exchange: of whoever asks first, when all filters have seen it."""
+
+    @abstractmethod
     def _stop(self) -> None:
         """Nobody wants it."""
+
+    def join(self, reader: Reader) -> None:
+        if self._leader is None and not self._is_background:
+            self._leader = reader
+            self._readers.append(reader)
+            call = reader.call
+            self._ends = call.downstream.ends()
+            self.ask(call.relay, call.exchange, reader.plan)
+        elif self._head is not None:
+            self._readers.append(reader)
+            self._admit(reader)
+        else:
+            self._readers.append(reader)
 
     def left(self, reader: Reader) -> None:
         """He wants no more of it. Without anybody who does, it is not fetched on."""

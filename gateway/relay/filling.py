@@ -17,7 +17,6 @@ from gateway.plan import RoutePlan
 from gateway.relay.asking import copy_of
 from gateway.relay.audience import Audience
 from gateway.relay.call import Call
-from gateway.relay.reader import Reader
 from gateway.relay.relay import Relay
 from gateway.relay.sharing import may_get, served_by
 from gateway.wire.interfaces import Address, Timer
@@ -32,12 +31,11 @@ _CONDITIONS: Final = (b"if-none-match", b"if-modified-since", b"if-range", b"ran
 class Filling(Audience):
     """A `Downstream` to its own call."""
 
-    __slots__ = ("_asked_wall", "_came", "_ends", "_has_credentials", "_plan", "timer")
+    __slots__ = ("_asked_wall", "_came", "_has_credentials", "_plan", "timer")
 
     def __init__(self, cache: RuleCache, key: Key, stale: StoredAnswer | None, *, is_background: bool = False) -> None:
         super().__init__(cache, key, stale, is_background=is_background)
         self.timer = Timer()
-        self._ends: tuple[Address | None, Address | None] = (None, None)
 
     def ask(self, relay: Relay, exchange: Exchange, plan: RoutePlan) -> None:
         """exchange: of whoever asks first, when all filters have seen it."""
@@ -64,21 +62,6 @@ class Filling(Audience):
         call.is_request_whole = True
         relay.wheel.set(self.timer, call, asked.deadline)
         call.enter(plan, now)
-
-    # Callers.
-
-    def join(self, reader: Reader) -> None:
-        if self._leader is None and not self._is_background:
-            self._leader = reader
-            self._readers.append(reader)
-            call = reader.call
-            self._ends = call.downstream.ends()
-            self.ask(call.relay, call.exchange, reader.plan)
-        elif self._head is not None:
-            self._readers.append(reader)
-            self._admit(reader)
-        else:
-            self._readers.append(reader)
 
     # As a downstream.
 

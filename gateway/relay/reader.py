@@ -11,8 +11,8 @@ from gateway.verdict import Detour
 from gateway.wire.interfaces import Timer
 
 if TYPE_CHECKING:
+    from gateway.relay.audience import Audience
     from gateway.relay.call import Call
-    from gateway.relay.filling import Filling
 
 
 class Reader(Whole):
@@ -21,12 +21,12 @@ class Reader(Whole):
     at: how many pieces he got. has_head: he got the head. may_wait_s: for it, inf: he was the first.
     """
 
-    __slots__ = ("_filling", "_index", "_timer", "at", "call", "has_head", "is_paused", "may_wait_s", "plan")
+    __slots__ = ("_audience", "_index", "_timer", "at", "call", "has_head", "is_paused", "may_wait_s", "plan")
     call: "Call"
     plan: RoutePlan
 
-    def __init__(self, filling: "Filling", may_wait_s: float) -> None:
-        self._filling = filling
+    def __init__(self, audience: "Audience", may_wait_s: float) -> None:
+        self._audience = audience
         self._timer: Timer | None = None
         self.may_wait_s = may_wait_s
         self.at = 0
@@ -38,7 +38,7 @@ class Reader(Whole):
         if self.may_wait_s != NEVER:
             self._timer = Timer()
             call.relay.wheel.set(self._timer, self, call.relay.now() + self.may_wait_s)
-        self._filling.join(self)
+        self._audience.join(self)
 
     def leave(self) -> None:
         """Hears nothing any more."""
@@ -85,22 +85,22 @@ class Reader(Whole):
 
     def pause(self) -> None:
         self.is_paused = True
-        self._filling.slowed()
+        self._audience.slowed()
 
     def resume(self) -> None:
         if self.is_paused:
             self.is_paused = False
-            self._filling.go_on(self)
+            self._audience.go_on(self)
 
     def cancel(self, outcome: str, now: float) -> None:
         if not self.is_over:
             self.leave()
-            self._filling.left(self)
+            self._audience.left(self)
 
     def on_timer(self, now: float) -> None:
         """He has waited for long enough, and asks by himself."""
-        filling = self._filling
+        audience = self._audience
         call = self._let_go()
-        filling.left(self)
-        note(filling.cache, call.exchange, "miss", b"fwd=miss; detail=waited")
+        audience.left(self)
+        note(audience.cache, call.exchange, "miss", b"fwd=miss; detail=waited")
         call.enter(self.plan, now)
