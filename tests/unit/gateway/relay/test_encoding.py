@@ -4,12 +4,11 @@ from dataclasses import replace
 from gateway.filters.compress import compile_encode, compile_response_filter
 from gateway.plan import RoutePlan
 from gateway.relay.call import Call
-from gateway.relay.passing import PassingDownstream
 from gateway.upstream.cluster import Cluster
 from meshway.model.rule_actions import Compression
 from meshway.units import Size
 from tests.parts.one_route import plan
-from tests.parts.playbook import Playbook
+from tests.parts.playbook import FakeDownstream, Playbook, Told
 
 ALL = Compression(min_size=Size(1))
 
@@ -42,11 +41,12 @@ def test_an_answer_in_pieces_ends_with_what_the_encoder_kept_back() -> None:
     assert book.last().bytes_out == len(sent)
 
 
-class Full(PassingDownstream):
+class Full(FakeDownstream):
     """Takes no more than a head."""
 
-    def __init__(self, call: Call) -> None:
-        super().__init__(call.downstream)
+    def __init__(self, call: Call, told: list[Told]) -> None:
+        super().__init__()
+        self.told = told
         self._call = call
 
     def send_body(self, data: bytes) -> None:
@@ -57,7 +57,7 @@ class Full(PassingDownstream):
 def test_what_the_encoder_kept_back_holds_up_nobody_who_has_the_connection_next() -> None:
     book = Playbook(make_plan=encoded_plan)
     call = book.request(fields="Accept-Encoding: gzip\r\n")
-    call.downstream = Full(call)
+    call.downstream = Full(call, book.told)
     upstream = book.connect()
     upstream.answer(200, b"a" * 500, fields="Content-Type: text/plain\r\n", ended=False)
     upstream.end()
