@@ -90,6 +90,7 @@ MODULES = (
     "gateway/upstream/ratio_window.py",
     "gateway/upstream/retry_budget.py",
     "gateway/upstream/shared_pool.py",
+    "gateway/wire/entrance.py",
     "gateway/wire/heads.py",
     "gateway/wire/http1/answering.py",
     "gateway/wire/http1/client.py",
@@ -103,6 +104,7 @@ MODULES = (
     "gateway/wire/http2/upstream.py",
     "gateway/wire/http3/server.py",
     "gateway/wire/interfaces.py",
+    "gateway/wire/listener_context.py",
     "gateway/wire/multiplexed/answer_reader.py",
     "gateway/wire/multiplexed/asking.py",
     "gateway/wire/multiplexed/connect_stream.py",
@@ -113,6 +115,7 @@ MODULES = (
     "gateway/wire/multiplexed/request_reader.py",
     "gateway/wire/multiplexed/slow_head.py",
     "gateway/wire/multiplexed/stream.py",
+    "gateway/wire/places.py",
     "gateway/wire/websocket/frame_meter.py",
 )
 _ASSIGNED = re.compile(r"\s+(cpy_r_r\d+) = ")

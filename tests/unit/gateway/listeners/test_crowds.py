@@ -2,17 +2,19 @@
 
 import socket
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 
 from gateway.exchange import EDGE
 from gateway.listeners import syn_filter
 from gateway.listeners.crowds import MOST_KEPT_OUT, MOST_REFUSED, Crowds
+from gateway.relay.deadline import TimerWheel
 from gateway.relay.relay import Relay
+from gateway.routing.table import TablesHolder
+from gateway.upstream.pool import Pool
 from gateway.wire.connection_limits import ConnectionLimits
 from gateway.wire.listener_context import ListenerContext
+from tests.parts.one_route import one_route
 
 pytestmark = pytest.mark.skipif(not syn_filter.IS_OFFERED, reason="this system filters no sockets")
 FLOODING = "127.0.0.9"
@@ -25,7 +27,9 @@ def accepting() -> Iterator[socket.socket]:
 
 
 def crowds_before(accepting: socket.socket) -> tuple[Crowds, ListenerContext]:
-    relay = cast(Relay, SimpleNamespace(now=lambda: 1.0))  # no call is carried
+    wheel = TimerWheel(0.0)
+    pool = Pool(lambda *_: lambda: None, wheel, lambda: 1.0)  # no call is carried
+    relay = Relay(TablesHolder(one_route(None)), pool, wheel, lambda: 1.0, lambda exchange, now: None)
     listener = ListenerContext(EDGE, relay, b"gw", limits=ConnectionLimits(per_address=10))
     return Crowds(listener, accepting), listener
 
