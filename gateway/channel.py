@@ -28,7 +28,7 @@ MAX_QUEUED: Final = 64 << 20
 
 class Refusal(msgspec.Struct, frozen=True):
     """A document that does not compile; its last good version stays in force. is_pending: it waits for what the
-    registry is about to make."""
+    registry is about to make, or for its port."""
 
     kind: str
     namespace: str

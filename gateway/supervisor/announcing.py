@@ -55,7 +55,8 @@ class Announcing:
         for each in refused:
             if each not in self._told[1]:
                 place = f" at {each.path}" if each.path else ""
-                _log.error("refused %s %s/%s%s: %s", each.kind, each.namespace, each.name, place, each.reason)
+                level, verb = (logging.INFO, "waits with") if each.is_pending else (logging.ERROR, "refused")
+                _log.log(level, "%s %s %s/%s%s: %s", verb, each.kind, each.namespace, each.name, place, each.reason)
 
     def _write(self) -> None:
         if self._ready_file is None:

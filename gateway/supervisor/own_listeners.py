@@ -1,7 +1,8 @@
 """Listeners that documents add to those of the flags: their sockets, one a worker slot, bound while the gateway runs.
 
 A new address, port or protocol is bound before the former one is let go, and where it cannot be bound the former one
-goes on and the document is reported as refused, until another try succeeds.
+goes on and the document is reported as refused, until another try succeeds. Until a first try has ended it is reported
+as pending: who waits for a revision learns then whether its ports are open.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from meshway.snapshot import Change
 TRY_AGAIN_S: Final = 10.0
 _SCHEMES: Final = {"passthrough": "tls", "http3": "https"}
 _BESIDE: Final = "/http3"  # ends the name of what stands beside a Listener, at its port of UDP
+_PORT: Final = "spec.port"
 _NO_HTTP3: Final = "HTTP/3 needs the extra meshway[http3], which is not installed where this gateway runs"
 _MENDS: Final = {"http": "make it https, or ", "tcp": "make it tls, or "}
 
@@ -98,11 +100,14 @@ class OwnListeners:
     def take(self, changes: Iterable[Change]) -> None:
         """Changes are held."""
         found = [change for change in changes if change.kind == Listener.__name__]
+        former = dict(self._wanted)
         for (_, _, name), entry in read_changes(found).documents.items():
             self._wanted.pop(name, None)
             self._wanted.pop(name + _BESIDE, None)
             if entry is not None and self._is_for_us(entry.spec):
                 self._want(name, entry.spec)
+        for name in [name for name in self._faults if self._wanted.get(name) != former.get(name)]:
+            del self._faults[name]  # of a place that nobody asks for any more
         if found:
             self._woken.set()
 
@@ -118,6 +123,20 @@ class OwnListeners:
         return [
             Refusal(Listener.__name__, MESH_NAMESPACE, _named(name), path=path, reason=reason)
             for name, (path, reason) in sorted(self._faults.items())
+        ] + [
+            Refusal(Listener.__name__, MESH_NAMESPACE, _named(name), _PORT, "it is being opened", is_pending=True)
+            for name in sorted(self._untried())
+        ]
+
+    def _untried(self) -> list[str]:
+        """What is to be opened where no try has ended yet."""
+        if self.is_over:
+            return []
+        opened, faults = self._opened, self._faults
+        return [
+            name
+            for name, place in self._wanted.items()
+            if name not in faults and (name not in opened or opened[name].place != place)
         ]
 
     def urls(self) -> dict[str, str]:
@@ -139,7 +158,7 @@ class OwnListeners:
         self._woken.clear()
         if self.is_over:
             return
-        faults, before = dict[str, tuple[str, str]](), dict(self._opened)
+        faults, before, told = dict[str, tuple[str, str]](), dict(self._opened), self.refused
         let_go = [self._opened.pop(name) for name in before.keys() - self._wanted.keys()]
         if let_go:  # another one may want their ports
             self._tell(let_go)
@@ -148,13 +167,14 @@ class OwnListeners:
             if known is not None and known.place == place:
                 continue
             fault = await self._open(name, place, known)
-            if fault is not None:
+            if fault is not None and self._wanted.get(name) == place:  # else another try is due
                 faults[name] = fault
         if faults != self._faults:
             for name in faults.keys() - self._faults.keys():
                 kept = ", the former one stays" if name in self._opened else ""
                 _log.error("Listener mesh/%s: %s%s", name, faults[name][1], kept)
             self._faults = faults
+        if self.refused != told:
             self._on_refused()
 
     async def _open(self, name: str, place: _Place, former: _Opened | None) -> tuple[str, str] | None:
@@ -169,11 +189,11 @@ class OwnListeners:
             )
         if known := self.inherited.pop(OwnPlace(name, *place), None):
             try:
-                known = filled(known, self._count, "spec.port")
+                known = filled(known, self._count, _PORT)
             except Problem as problem:
                 for each in known:
                     each.close()
-                return "spec.port", problem.detail or problem.title
+                return _PORT, problem.detail or problem.title
             self._take(name, place, known, former, ())
             return None
         leaving = self._leaving(name, place)
@@ -184,12 +204,12 @@ class OwnListeners:
                 place.address,
                 place.port,
                 self._count,
-                "spec.port",
+                _PORT,
                 is_shared=is_shared,
                 is_udp=place.is_udp,
             )
         except Problem as problem:
-            return "spec.port", problem.detail or problem.title
+            return _PORT, problem.detail or problem.title
         if self.is_over or self._wanted.get(name) != place:  # written anew meanwhile
             for each in sockets:
                 each.close()

@@ -73,9 +73,26 @@ async def test_a_taken_port_leaves_the_former_one_until_it_is_free() -> None:
         other.listen()
         taken = other.getsockname()[1]
         assert await on.take(listener(taken)) == ["spec.port"]
-        assert (on.refusals, on.numbers, is_taken(port)) == (1, {"partner": 1}, True)
+        assert (on.refusals, on.numbers, is_taken(port)) == (2, {"partner": 1}, True)
     await on.own.settle()
-    assert (on.own.refused, on.refusals, on.numbers) == ([], 2, {"partner": 2})
+    assert (on.own.refused, on.refusals, on.numbers) == ([], 3, {"partner": 2})
+
+
+async def test_a_port_is_pending_until_its_first_try_has_ended_and_its_fault_is_not_the_next_ports() -> None:
+    on, free = Bench(), free_port()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        on.own.take([listener(other.getsockname()[1])])
+        assert [(each.name, each.is_pending) for each in on.own.refused] == [("partner", True)]
+        await on.own.settle()
+        assert [each.is_pending for each in on.own.refused] == [False]
+        on.own.take([listener(other.getsockname()[1], hosts=["shop.example"])])
+        assert [each.is_pending for each in on.own.refused] == [False]
+        on.own.take([listener(free)])
+        assert [each.is_pending for each in on.own.refused] == [True]
+        await on.own.settle()
+    assert (on.own.refused, on.own.urls()) == ([], {"partner": f"http://127.0.0.1:{free}"})
 
 
 @pytest.mark.parametrize(
