@@ -144,6 +144,7 @@ def delete(
     from meshway.cli.registry_client import RegistryClient, problem_error
     from meshway.cli.written_files import read_files
     from meshway.client.errors import awaiting_approval
+    from meshway.model.kinds import KINDS
 
     if bool(file) == bool(what):
         raise CliError(USAGE, "delete needs KIND/NAME or -f, one of them", mend="meshway delete route/cart")
@@ -171,8 +172,10 @@ def delete(
                 session.put(f"- {document_name(row)}")
         for line in warning_lines(answer.json(), ()):
             session.put(line)
-    if absent := [document_name(row) for row in rows if row["result"] != "deleted"]:
-        raise CliError(NOT_FOUND, f"not there: {', '.join(absent)}", mend="see what there is: meshway get KIND -A")
+    if absent := [row for row in rows if row["result"] != "deleted"]:
+        told = ", ".join(document_name(row) for row in absent)
+        plural = KINDS[absent[0]["kind"]].plural
+        raise CliError(NOT_FOUND, f"not there: {told}", mend=f"see what there is: meshway get {plural} -A")
 
 
 def post_documents(

@@ -1,10 +1,11 @@
 """`explain`: what would become of a call, and by whose word."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from meshway.cli.failure import USAGE, CliError
 from meshway.cli.services import header_of
 from meshway.cli.session import Session, asking
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from meshway.cli.written_files import FileDocument
 
 Item = Mapping[str, Any]
+_WITHOUT_URL: Final = frozenset({"TCP", "TLS", "UDP"})
 
 
 @asking
@@ -45,6 +47,7 @@ def explain(
     from meshway.cli.written_files import read_files
     from meshway.model.listener import MESH, MESH_TLS
 
+    refuse_unclear(method, url)
     namespace = session.own_namespace
     documents = read_files(file, namespace) if file else []
     question: dict[str, Any] = {
@@ -66,6 +69,18 @@ def explain(
         session.put("\n".join(lines_of(told, Places(documents))))
     if told.get("answered", {}).get("status", 0) >= 400:
         raise typer.Exit(1)
+
+
+def refuse_unclear(method: str, url: str) -> None:
+    """Raises CliError 2 for words that are no method with the URL of a host: a gateway would speak of neither."""
+    _, slashes, rest = url.partition("://")
+    host, slash, path = (rest if slashes else url).partition("/")
+    if not (method.isascii() and method.isalpha()):
+        whole = method if "/" in method else "http://SERVICE/PATH"
+        raise CliError(USAGE, f'"{method}" is no method', mend=f"meshway explain GET {whole}")
+    if not host and (slash or method.upper() not in _WITHOUT_URL):
+        told = f'"{url}" names no host' if url else f"{method.upper()} of what?"
+        raise CliError(USAGE, told, mend=f"meshway explain {method.upper()} http://HOST/{path}")
 
 
 def full_url(url: str, namespace: str) -> str:

@@ -102,8 +102,11 @@ def read_import(
         errors.sort(key=lambda error: (order[error.file], error.error.line or 0, error.error.column or 0))
         raise invalid_files(errors)
     if not documents and not reading.left_out:
+        other = " of Meshway, and none to convert," if written else ""
         raise CliError(
-            INVALID, f"no documents in {', '.join(paths)}", mend="a document begins with apiVersion and kind"
+            INVALID,
+            f"no documents{other} in {', '.join(paths)}",
+            mend="a document begins with apiVersion: meshway/v1 and kind",
         )
     return FilesRead(reading, documents)
 

@@ -14,6 +14,8 @@ from meshway.problem import FieldError, Problem, invalid_document
 # libyaml is ten times faster; PyYAML built without it reads the same.
 _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+_TAB: Final = "a tab stands where YAML takes spaces alone"
+
 
 class WrittenDocument(msgspec.Struct, frozen=True):
     """raw: plain values, not judged yet. places: by a field's path, `spec.rules[0].name`; "" is the document.
@@ -78,12 +80,18 @@ def read_documents(text: str, file: str = "") -> list[WrittenDocument]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
-        raise _unreadable(place, "bad_yaml", str(error.problem or error.context or error)) from error
+        reason = _TAB if _is_tab(text, place) else str(error.problem or error.context or error)
+        raise _unreadable(place, "bad_yaml", reason) from error
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
         raise _unreadable(place, "bad_yaml", f"{error.reason}") from error
     return documents
+
+
+def _is_tab(text: str, place: Place) -> bool:
+    line = "".join(text.split("\n")[place.line - 1 : place.line])
+    return line[place.column - 1 : place.column] == "\t"
 
 
 def _parts(node: yaml.Node | None) -> Iterator[yaml.Node]:

@@ -206,6 +206,7 @@ def test_delete_asks_and_without_a_terminal_names_the_flag(run: Run, namespace: 
     assert run("delete", "ratelimit/cart", "--yes").out == f"- RateLimit {namespace}/cart\n"
     again = run("delete", "ratelimit", "cart", "--yes")
     assert (again.code, again.err.splitlines()[0]) == (4, f"error: not there: RateLimit {namespace}/cart")
+    assert "meshway get rate-limits -A" in again.err
     assert run("delete", "-f", "shop.yaml", "--yes").code == 4  # three were there, the limit was not
     assert run("get", "routes", "-o", "name").out == ""
 

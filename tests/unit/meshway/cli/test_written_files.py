@@ -54,6 +54,13 @@ def test_every_error_of_every_file_is_told_at_its_place(tmp_path: Path) -> None:
     assert c.startswith(f"{tmp_path}/c.yaml:")
 
 
+def test_a_file_of_others_documents_alone_is_told_apart_from_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {}\n")
+    (tmp_path / "b.yaml").write_text("")
+    assert refusal(tmp_path / "a.yaml").what == f"no documents of Meshway, and none to convert, in {tmp_path}/a.yaml"
+    assert refusal(tmp_path / "b.yaml").what == f"no documents in {tmp_path}/b.yaml"
+
+
 def test_a_document_written_twice_names_the_first_place(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(CART + "---\n" + CART)
     assert refusal(tmp_path / "a.yaml").details == (

@@ -104,6 +104,10 @@ def test_what_is_no_plain_data_is_refused_with_its_place(text: str, code: str, p
         assert (error.line, error.column) == place
 
 
+def test_a_tab_is_called_one() -> None:
+    assert refusal("a: b\n\tc: d").message == "a tab stands where YAML takes spaces alone"
+
+
 def test_a_billion_laughs_are_cut_short() -> None:
     lines = ["a0: &a0 [x, x]"] + [f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 10)}]" for at in range(1, 12)]
     assert refusal("\n".join(lines)).code == "too_large"
