@@ -95,7 +95,7 @@ class FoldedPaths(Generic[P]):
 class PatternRoutes(HostRoutes[P]):
     """exact: holds all that may hold for that path, wherever it comes from. patterns, pattern_leaves: side by side."""
 
-    __slots__ = ("_ordered", "folded", "pattern_leaves", "patterns", "tree")
+    __slots__ = ("_first_pattern", "_ordered", "folded", "pattern_leaves", "patterns", "tree")
 
     def __init__(
         self,
@@ -110,6 +110,8 @@ class PatternRoutes(HostRoutes[P]):
         self.folded = folded
         self.patterns = patterns
         self.pattern_leaves = tuple(pattern_leaves)
+        # Of all of them once: callers choose how often leaves are put together.
+        self._first_pattern: Rank | None = min((leaf.candidates[0].rank for leaf in pattern_leaves), default=None)
         self._ordered: dict[tuple[Leaf[P], ...], Leaf[P]] = {}
         for path, own in exact.items():
             elsewhere = [candidate for leaf in self._all_leaves(path) for candidate in leaf.candidates]
@@ -149,8 +151,7 @@ class PatternRoutes(HostRoutes[P]):
             if len(self._ordered) >= _REMEMBERED:
                 self._ordered.clear()
             candidates = [candidate for leaf in leaves for candidate in leaf.candidates]
-            first_pattern = min((leaf.candidates[0].rank for leaf in self.pattern_leaves), default=None)
-            known = self._ordered[leaves] = Leaf(candidates, first_pattern)
+            known = self._ordered[leaves] = Leaf(candidates, self._first_pattern)
         return known
 
     def _all_leaves(self, path: bytes) -> list[Leaf[P]]:
