@@ -44,7 +44,8 @@ async def test_a_checkout_runs_the_machine_code_of_its_sources(checkout: Path, t
     said, metrics, mapped = await run(checkout, tmp_path)
     assert f"hot path {COMPILED}\n" in said
     assert f'hot_path="{COMPILED}"' in metrics
-    assert str(ROOT / FOLDER / "gateway" / "exchange") in mapped
+    # All modules are in one library; whether one's own file is mapped besides depends on who imports it first.
+    assert str(ROOT / FOLDER / "meshway__mypyc") in mapped
 
 
 async def test_a_checkout_whose_sources_were_changed_leaves_its_machine_code_alone(
