@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -143,6 +144,8 @@ class Bench:
         }
         for key, value in (known | values).items():
             text = text.replace("{{" + key + "}}", str(value))
+        if missing := re.search(r"\{\{\w+\}\}", text):
+            raise ValueError(f"nobody says what {missing[0]} is in {template}")
         path = self.dir / f"{port}.{template}"
         path.write_text(text)
         return path

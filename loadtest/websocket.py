@@ -157,7 +157,7 @@ async def idle_kb(peer: Peer, count: int) -> float:
 def with_upgrades(bench: Bench) -> Peer:
     """nginx, which passes upgrades on where it is told to."""
     port = free_port()
-    config = bench.render("nginx.bare.conf", port)
+    config = bench.render("nginx.bare.conf", port, workers=1)
     config.write_text(config.read_text().replace("\n        location / {", NGINX_UPGRADES))
     return bench._start("nginx", port, ["nginx", "-p", str(bench.dir), "-c", str(config)])
 
